@@ -1,0 +1,140 @@
+"""
+The one TOML file for what is public, the environment or files for secrets; all faults are listed at once.
+
+Nothing else in the project reads the environment.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from schemas.settings import Channel, Config
+from schemas.shapes import Field, WireError, hints, read_field, shape
+
+__all__ = ["Channel", "Config", "ConfigError", "Secrets", "channel_secret", "config_path", "load", "parse"]
+
+ENV_CONFIG = "LASTUNIT_CONFIG"
+_SEPARATOR = re.compile(r"[\s,]+")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message lists every fault and what to do."""
+
+
+def config_path(argument: str | None, environ: Mapping[str, str]) -> Path:
+    """Return the file to read: the argument, else `LASTUNIT_CONFIG`; raises `ConfigError` when neither is given."""
+    chosen = argument or environ.get(ENV_CONFIG)
+    if not chosen:
+        raise ConfigError(f"no configuration: pass --config FILE or set {ENV_CONFIG}")
+    return Path(chosen)
+
+
+def load(path: Path) -> Config:
+    """Read and check a deployment's file; raises `ConfigError` with every fault in it."""
+    try:
+        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}:\n{error}") from None
+
+
+def parse(data: Mapping[str, Any]) -> Config:
+    """Turn parsed TOML into a `Config`; raises `ConfigError` with one line a fault."""
+    faults = [*_faults(Config, data, "")]
+    if not faults:
+        values: dict[str, Any] = {field.name: read_field(field, _times(data)) for field in shape(Config, str)}
+        config = Config(**values)
+        faults = [*_contradictions(config)]
+        if not faults:
+            return config
+    raise ConfigError("\n".join(f"- {fault}" for fault in faults))
+
+
+def _times(value: Any) -> Any:
+    """Turn TOML's offset date-times into milliseconds; a local one stays and is refused as no integer."""
+    if isinstance(value, dict):
+        return {key: _times(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_times(item) for item in value]
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return int(value.astimezone(UTC).timestamp() * 1000)
+    return value
+
+
+def _faults(kind: type, data: Mapping[str, Any], at: str) -> Iterator[str]:
+    """Check each field by itself, so that one fault does not hide the next; unknown names are faults too."""
+    known = {field.wire: field for field in shape(kind, str)}
+    yield from (f"{at}{name}: unknown setting" for name in data if name not in known)
+    for name, field in known.items():
+        yield from _field_faults(kind, field, data, f"{at}{name}")
+
+
+def _field_faults(kind: type, field: Field, data: Mapping[str, Any], at: str) -> Iterator[str]:
+    value, inner = data.get(field.wire), hints(kind)[field.name]
+    if isinstance(value, dict) and isinstance(inner, type) and is_dataclass(inner):
+        yield from _faults(inner, value, f"{at}.")
+    elif field.name == "channels" and isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        for number, item in enumerate(value):
+            yield from _faults(Channel, item, f"channels[{item.get('name', number)}].")
+    else:
+        try:
+            read_field(field, _times(data))
+        except WireError as error:
+            yield f"{at}{error.path.removeprefix(field.wire)}: {error.problem}"
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    for name, times in Counter(config.channel_names).items():
+        if times > 1:
+            yield f"channels[{name}]: {times} channels have this name"
+    for alias, times in Counter(channel.alias for channel in config.channels if channel.alias).items():
+        if times > 1:
+            yield f"channels: {times} channels have the alias {alias!r}; a webhook must find exactly one"
+    if config.kafka.min_isr > config.kafka.replication:
+        yield f"kafka.min_isr: {config.kafka.min_isr} is more than kafka.replication ({config.kafka.replication})"
+
+
+def channel_secret(channel: str, what: str) -> str:
+    """Return the name of a channel's secret: `shopify-uk`, `ACCESS_TOKEN` is `SHOPIFY_UK_ACCESS_TOKEN`."""
+    return f"{channel.upper().replace('-', '_')}_{what}"
+
+
+class Secrets:
+    """
+    Secrets by name: the variable `LASTUNIT_<NAME>`, or the file that `LASTUNIT_<NAME>_FILE` names.
+
+    A file is read each time, so a rotated secret is taken up without a restart.  Values never appear in an error.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Take the process's environment."""
+        self._environ = environ
+
+    def __repr__(self) -> str:
+        return "Secrets(...)"
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every value in force (several during a rotation); raises `ConfigError` when there is none."""
+        values = tuple(part for part in _SEPARATOR.split(self._text(name)) if part)
+        if not values:
+            raise ConfigError(f"secret {name} is missing: set LASTUNIT_{name} or LASTUNIT_{name}_FILE")
+        return values
+
+    def one(self, name: str) -> str:
+        """Return the newest value, the first one given; raises `ConfigError` when there is none."""
+        return self.all(name)[0]
+
+    def _text(self, name: str) -> str:
+        path = self._environ.get(f"LASTUNIT_{name}_FILE")
+        if path is None:
+            return self._environ.get(f"LASTUNIT_{name}", "")
+        try:
+            return Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"secret {name}: cannot read {path} ({type(error).__name__})") from None

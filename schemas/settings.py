@@ -1,0 +1,188 @@
+"""What a deployment's one TOML file may say: typed, bounded, with the defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+from schemas.records import ChannelName, Millis, Policy, Sku, Units
+from schemas.shapes import Bytes, Pattern, Range
+from schemas.topics import DAY_MS
+
+Url = Annotated[str, Pattern(r"https?://[^\s?#]+[^\s?#/]|")]
+Positive = Annotated[int, Range(1, 2**40)]
+Natural = Annotated[int, Range(0, 2**40)]
+Percent = Annotated[int, Range(0, 100)]
+Short = Annotated[str, Bytes(0, 1_000)]
+
+
+class Kind(StrEnum):
+    """The kinds of channel that there is code for."""
+
+    SHOPIFY = "shopify"
+    WOOCOMMERCE = "woocommerce"
+    GENERIC = "generic"
+
+
+class Mode(StrEnum):
+    """Whether a channel's publisher only shows what it would do, or does it."""
+
+    SHADOW = "shadow"
+    PUSH = "push"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kafka:
+    """
+    The cluster, and how clients talk to it.
+
+    `prefix` stands before every topic, consumer group and transactional id, so that several deployments can share a
+    cluster.  `options` are passed to librdkafka as they are (`security.protocol`, `sasl.mechanism`, ...).
+    """
+
+    bootstrap: Annotated[str, Bytes(1, 10_000)]
+    prefix: Annotated[str, Pattern(r"[A-Za-z0-9._-]{0,60}")] = ""
+    partitions: Annotated[int, Range(1, 10_000)] = 12
+    replication: Annotated[int, Range(1, 10)] = 3
+    min_isr: Annotated[int, Range(1, 10)] = 2
+    options: Mapping[str, Short] = field(default_factory=dict)
+
+    def topic(self, name: str) -> str:
+        """Return a topic's name in this deployment."""
+        return self.prefix + name
+
+    def group(self, name: str) -> str:
+        """Return the name of a consumer group, or of a transactional id, in this deployment."""
+        return self.prefix + name
+
+    def client(self, **more: str | float) -> dict[str, str | float]:
+        """Return the librdkafka settings of any client; `more` uses `_` for `.` in the names."""
+        options = {key.replace("_", "."): value for key, value in more.items()}
+        return {"bootstrap.servers": self.bootstrap, **self.options, **options}
+
+    def producer(self, **more: str | float) -> dict[str, str | float]:
+        """Return the settings of a producer: nothing acknowledged before all replicas in sync have it."""
+        fixed = {"acks": "all", "enable_idempotence": "true", "partitioner": "murmur2_random"}
+        return self.client(**fixed, compression_type="lz4", **more)
+
+    def consumer(self, group: str, **more: str | float) -> dict[str, str | float]:
+        """Return the settings of a consumer that sees committed records only and commits by itself never."""
+        fixed = {"isolation_level": "read_committed", "enable_auto_commit": "false", "auto_offset_reset": "earliest"}
+        return self.client(group_id=self.group(group), allow_auto_create_topics="false", **fixed, **more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """
+    What a channel is shown of a level.
+
+    `n = (quantity - buffer) * percent // 100`, at most `max`; 0 where it is below `floor`, below zero or paused.
+    """
+
+    buffer: Units = 0
+    percent: Percent = 100
+    max: Units | None = None
+    floor: Units = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A limit: `calls` (or points) in `per_ms` milliseconds, with room for `burst` at once."""
+
+    calls: Positive
+    per_ms: Positive
+    burst: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """
+    One account at one sales channel.
+
+    `since` is when it was connected: older orders that we do not know change nothing.  `alias` is what a shared webhook
+    address tells the account by (a shop's domain).  Empty limits and an empty ladder mean the kind's own.
+    """
+
+    name: ChannelName
+    kind: Kind
+    since: Millis
+    base_url: Url = ""
+    alias: Short = ""
+    location: Short = ""
+    api_version: Annotated[str, Pattern(r"[A-Za-z0-9./-]{0,20}")] = ""
+    mode: Mode = Mode.SHADOW
+    rules: Rules = field(default_factory=Rules)
+    sku_rules: Mapping[str, Rules] = field(default_factory=dict)
+    push_limit: tuple[Window, ...] = ()
+    orders_limit: tuple[Window, ...] = ()
+    readback_limit: tuple[Window, ...] = ()
+    ladder_ms: tuple[Positive, ...] = ()
+    call_timeout_ms: Annotated[int, Range(100, 600_000)] = 10_000
+    poll_every_ms: Annotated[int, Range(100, DAY_MS)] = 60_000
+
+    def rules_for(self, sku: str) -> Rules:
+        """Return the rules of one SKU: its own where there are any, else the channel's."""
+        return self.sku_rules.get(sku, self.rules)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """What is accepted from outside."""
+
+    body_max: Positive = 1_048_576
+    lines_max: Positive = 10_000
+    answer_within_ms: Annotated[int, Range(100, 60_000)] = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """How stock is decided."""
+
+    policy: Policy = Policy.REJECT
+    sku_policies: Mapping[Sku, Policy] = field(default_factory=dict)
+    horizon_ms: Positive = 90 * DAY_MS
+    batch_max: Annotated[int, Range(1, 10_000)] = 1_000
+    session_timeout_ms: Annotated[int, Range(6_000, 300_000)] = 10_000
+    data_dir: Short = "var/processor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishers:
+    """
+    How channels are told.
+
+    `time_scale`, in thousandths, shortens ladders and circuits for rehearsals (1000 is real time).
+    """
+
+    time_scale: Annotated[int, Range(1, 1_000)] = 1_000
+    max_wait_ms: Positive = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """How the ledger writes."""
+
+    batch_max: Annotated[int, Range(1, 100_000)] = 2_000
+    flush_ms: Annotated[int, Range(1, 60_000)] = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A whole deployment."""
+
+    kafka: Kafka
+    channels: tuple[Channel, ...] = ()
+    ingest: Ingest = field(default_factory=Ingest)
+    processor: Processor = field(default_factory=Processor)
+    publishers: Publishers = field(default_factory=Publishers)
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def channel(self, name: str) -> Channel:
+        """Return the channel of that name; raises `KeyError` when there is none."""
+        return {channel.name: channel for channel in self.channels}[name]
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Return the names of all channels, in the file's order."""
+        return tuple(channel.name for channel in self.channels)
