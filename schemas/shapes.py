@@ -237,7 +237,7 @@ def read_field(field: Field, value: Mapping[str, object]) -> object:
 
 
 def _record_writer(kind: type, rename: Callable[[str], str]) -> Check:
-    def write(value: object) -> object:
+    def write(value: Any) -> object:
         if value.__class__ is not kind:
             raise WireError(f"want {kind.__name__}, got {type(value).__name__}")
         return {f.wire: _each(f.write, getattr(value, f.name), f.wire) for f in shape(kind, rename)}
