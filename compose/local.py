@@ -1,0 +1,75 @@
+"""Run a real Kafka and a real PostgreSQL on this machine: `python -m compose.local`.
+
+Prints `READY host:port` of Kafka on stdout once both serve (with `--json` one JSON line instead), then runs until
+SIGINT or SIGTERM. Nothing of it outlives this process, however it ends.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+from compose.runner.child import ChildEnded, ChildNotReady
+from compose.runner.jars import NotFetched
+from compose.runner.kafka import NotFormatted
+from compose.runner.postgres import NotStarted
+from compose.runner.stack import Stack, default_cache, stack
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until told to stop; return 1 with one sentence on stderr when something cannot run here."""
+    options = _options(argv)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _leave)
+    try:
+        with stack(
+            data=options.data, cache=options.cache, with_postgres=not options.no_postgres, keep=options.keep
+        ) as running:
+            sys.stdout.write(_announcement(running, as_json=options.json))
+            sys.stdout.flush()
+            while True:
+                signal.pause()
+    except (NotFetched, NotFormatted, NotStarted, ChildEnded, ChildNotReady) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Unwind every `with` block; a second signal must not interrupt that."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def _announcement(running: Stack, *, as_json: bool) -> str:
+    dsn = running.postgres.dsn if running.postgres else None
+    if not as_json:
+        database = f"PostgreSQL: {dsn}\n" if dsn else ""
+        return f"{database}Data and logs: {running.data}\nREADY {running.kafka.bootstrap}\n"
+    facts = {
+        "kafka": running.kafka.bootstrap,
+        "postgres_dsn": dsn,
+        "data": str(running.data),
+        "pids": running.supervisor.pids,
+        "setup_s": round(running.setup_s, 2),
+        "download_mib": round(running.download_mib, 1),
+    }
+    return json.dumps(facts) + "\n"
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m compose.local", description="Run Kafka and PostgreSQL here.")
+    parser.add_argument("--data", type=Path, help="folder for all data (default: a temporary one)")
+    parser.add_argument("--cache", type=Path, default=default_cache(), help="folder for downloads (%(default)s)")
+    parser.add_argument("--partitions", type=int, default=4, help="partitions of topics created without a number")
+    parser.add_argument("--no-postgres", action="store_true", help="run Kafka only")
+    parser.add_argument("--json", action="store_true", help="print one JSON line instead of READY host:port")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary data folder")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
