@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from schemas.records import ChannelName, Millis, Policy, Sku, Units
+from schemas.records import ChannelName, Millis, Policy, Units
 from schemas.shapes import Bytes, Pattern, Range
 from schemas.topics import DAY_MS
 
@@ -140,7 +140,7 @@ class Processor:
     """How stock is decided."""
 
     policy: Policy = Policy.REJECT
-    sku_policies: Mapping[Sku, Policy] = field(default_factory=dict)
+    sku_policies: Mapping[str, Policy] = field(default_factory=dict)
     horizon_ms: Positive = 90 * DAY_MS
     batch_max: Annotated[int, Range(1, 10_000)] = 1_000
     session_timeout_ms: Annotated[int, Range(6_000, 300_000)] = 10_000

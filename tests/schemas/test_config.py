@@ -1,0 +1,166 @@
+"""One file, all faults at once; secrets never in sight."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.config import ConfigError, Secrets, channel_secret, config_path, load, parse
+from schemas.records import Policy
+from schemas.settings import Kind, Mode
+
+MINIMAL = """
+[kafka]
+bootstrap = "127.0.0.1:9092"
+[[channels]]
+name = "shopify-uk"
+kind = "shopify"
+since = 2026-01-01T00:00:00Z
+"""
+
+
+def parsed(text: str) -> Any:
+    return tomllib.loads(text)
+
+
+def test_a_minimal_file_gets_the_defaults() -> None:
+    """A channel starts in shadow: nothing is pushed before somebody says so."""
+    config = parse(parsed(MINIMAL))
+    channel = config.channel("shopify-uk")
+
+    assert (channel.kind, channel.mode, channel.since) == (Kind.SHOPIFY, Mode.SHADOW, 1_767_225_600_000)
+    assert (config.kafka.partitions, config.kafka.replication, config.kafka.min_isr) == (12, 3, 2)
+    assert (config.processor.policy, config.processor.horizon_ms) == (Policy.REJECT, 7_776_000_000)
+    assert config.channel_names == ("shopify-uk",)
+
+
+def test_all_faults_are_listed_at_once() -> None:
+    """Whoever repairs the file repairs it once."""
+    with pytest.raises(ConfigError) as error:
+        parse(
+            parsed(
+                MINIMAL
+                + """
+                rules = {percent = 101, foo = 1}
+                base_url = "ftp://x"
+                since2 = 1
+                [[channels]]
+                name = "B"
+                kind = "etsi"
+                since = 2026-01-01T00:00:00
+                [processor]
+                polcy = "reject"
+                """
+            )
+        )
+
+    lines = str(error.value).splitlines()
+    assert len(lines) == 8
+    for place in ("rules.percent", "rules.foo", "base_url", "since2", "channels[B].name", ".kind", ".since", "polcy"):
+        assert sum(place in line for line in lines) == 1, place
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ("[[channels]]\nname='shopify-uk'\nkind='generic'\nsince=1", "2 channels have this name"),
+        ("alias='x'\n[[channels]]\nname='b'\nkind='generic'\nsince=1\nalias='x'", "2 channels have the alias 'x'"),
+    ],
+)
+def test_contradictions_are_faults(more: str, fault: str) -> None:
+    """A webhook must find exactly one account."""
+    with pytest.raises(ConfigError, match=fault):
+        parse(parsed(MINIMAL + more))
+
+
+def test_the_replicas_in_sync_cannot_be_more_than_the_replicas() -> None:
+    """Such a topic could never be written."""
+    with pytest.raises(ConfigError, match=r"kafka\.min_isr: 2 is more than kafka\.replication"):
+        parse(parsed('[kafka]\nbootstrap = "x"\nreplication = 1'))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """The path stands in the message, for a missing file, a broken one and a wrong one."""
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[kafka\n")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("")
+    for path, fault in (
+        (tmp_path / "none.toml", "No such file"),
+        (broken, "line 1"),
+        (wrong, "kafka: missing"),
+    ):
+        with pytest.raises(ConfigError, match=fault) as error:
+            load(path)
+        assert str(path) in str(error.value)
+
+
+def test_the_configuration_file_is_found_by_argument_or_environment() -> None:
+    """The argument wins; without either, the message says what to do."""
+    assert config_path("a.toml", {"LASTUNIT_CONFIG": "b.toml"}) == Path("a.toml")
+    assert config_path(None, {"LASTUNIT_CONFIG": "b.toml"}) == Path("b.toml")
+    with pytest.raises(ConfigError, match="pass --config FILE or set LASTUNIT_CONFIG"):
+        config_path(None, {})
+
+
+def test_client_settings_never_lose_what_durability_needs() -> None:
+    """Producers wait for all replicas and place keys as Java does; consumers see committed records only."""
+    kafka = parse(parsed(MINIMAL)).kafka
+    producer, consumer = kafka.producer(linger_ms=1), kafka.consumer("ledger")
+
+    assert (producer["acks"], producer["enable.idempotence"], producer["partitioner"], producer["linger.ms"]) == (
+        "all",
+        "true",
+        "murmur2_random",
+        1,
+    )
+    assert (consumer["isolation.level"], consumer["enable.auto.commit"], consumer["group.id"]) == (
+        "read_committed",
+        "false",
+        "ledger",
+    )
+
+
+def test_a_prefix_stands_before_topics_and_groups() -> None:
+    """Deployments share a cluster without meeting."""
+    kafka = parse(parsed('[kafka]\nbootstrap = "x"\nprefix = "t1."')).kafka
+
+    assert (kafka.topic("stock.level"), kafka.group("ledger")) == ("t1.stock.level", "t1.ledger")
+
+
+def test_rules_of_a_sku_replace_the_channels() -> None:
+    """A SKU without its own has the channel's."""
+    config = parse(parsed(MINIMAL + 'rules = {buffer = 2}\nsku_rules = {"TEE M" = {buffer = 5}}'))
+    channel = config.channel("shopify-uk")
+
+    assert (channel.rules_for("MUG").buffer, channel.rules_for("TEE M").buffer) == (2, 5)
+
+
+def test_secrets_come_from_the_environment_or_from_files_and_rotate(tmp_path: Path) -> None:
+    """A file is read anew each time; several values are in force at once."""
+    file = tmp_path / "secret"
+    file.write_text("new\nold\n")
+    secrets = Secrets({"LASTUNIT_A": "one, two", "LASTUNIT_B_FILE": str(file)})
+
+    assert secrets.all("A") == ("one", "two")
+    assert (secrets.all("B"), secrets.one("B")) == (("new", "old"), "new")
+    file.write_text("newest")
+    assert secrets.all("B") == ("newest",)
+
+
+@pytest.mark.parametrize("environ", [{}, {"LASTUNIT_A": " , "}, {"LASTUNIT_A_FILE": "/nonexistent/secret"}])
+def test_a_missing_secret_says_what_to_set(environ: dict[str, str]) -> None:
+    """The name is said, a value never."""
+    with pytest.raises(ConfigError, match="secret A"):
+        Secrets(environ).all("A")
+
+
+def test_secrets_do_not_show_themselves() -> None:
+    """Neither print nor a debugger's line gives one away."""
+    assert "hush" not in repr(Secrets({"LASTUNIT_A": "hush"}))
+
+
+def test_a_channels_secret_has_one_name() -> None:
+    """Dashes are no part of a variable's name."""
+    assert channel_secret("shopify-uk", "ACCESS_TOKEN") == "SHOPIFY_UK_ACCESS_TOKEN"

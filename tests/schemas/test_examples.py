@@ -1,0 +1,40 @@
+"""Golden examples: bytes that were once on a topic can be read for ever."""
+
+from pathlib import Path
+
+import jsonschema
+import orjson
+import pytest
+
+from schemas.codec import decode, encode
+from schemas.documents import CHANNEL, json_schema
+from schemas.topics import registry
+
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
+VALUES = {topic.name.removesuffix(f".{CHANNEL}"): topic.value for topic in registry([CHANNEL])}
+FILES = sorted(EXAMPLES.glob("*/v1/*.json"))
+
+
+def test_every_topic_has_an_example_and_every_example_a_topic() -> None:
+    """A topic without evidence, or a folder nobody reads, is a mistake."""
+    assert {path.name for path in EXAMPLES.iterdir()} == set(VALUES)
+    assert {path.parents[1].name for path in FILES} == set(VALUES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parents[1].name}/{path.stem}")
+def test_an_example_is_read_and_written_again_unchanged(path: Path) -> None:
+    """Decoding and encoding keep every field."""
+    kind = VALUES[path.parents[1].name]
+    data = path.read_bytes()
+
+    assert orjson.loads(encode(decode(kind, data))) == orjson.loads(data)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parents[1].name}/{path.stem}")
+def test_an_example_fits_the_published_schema(path: Path) -> None:
+    """What other teams validate against accepts what we write, and refuses another version."""
+    validator = jsonschema.Draft202012Validator(json_schema(VALUES[path.parents[1].name]))
+    example = orjson.loads(path.read_bytes())
+
+    assert list(validator.iter_errors(example)) == []
+    assert list(validator.iter_errors({**example, "v": 2})) != []
