@@ -1,0 +1,22 @@
+"""Everything that is bounded, with its unit and its reason; what a deployment may choose stands in its file."""
+
+ADJUSTMENTS_MAX = 1_000
+"""Adjustments in one request."""
+
+WAIT_MS_MAX = 30_000
+"""How long a request may wait for outcomes."""
+
+IN_FLIGHT_MAX = 512
+"""Requests under way at once; beyond it 503, so that memory stays bounded while a broker is away."""
+
+BODY_READ_S = 10.0
+"""How long a sender may take for a body; Shopify gives up after 5 s, WooCommerce after 60 s but sends at once."""
+
+KEEP_ALIVE_S = 75.0
+"""How long an idle connection is kept."""
+
+DRAIN_S = 10.0
+"""How long requests under way may take after SIGTERM."""
+
+RETRY_AFTER_S = 5
+"""What a 503 tells the sender."""

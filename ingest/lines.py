@@ -1,0 +1,148 @@
+"""
+From a channel's lines to our records: which SKU a line is, what a bundle takes, and what cannot be counted.
+
+A line with a SKU is that SKU.  Without one, the channel's listing says which; without that it becomes a dead letter.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ingest.webhook import Line, Reading, Refused
+from schemas import codec, events, ids
+from schemas.records import DeadLetter, Listing, OrderConfirmed, Reason
+from schemas.shapes import WireError
+from schemas.topics import ORDER_CONFIRMED, STOCK_DEADLETTER
+
+ERROR_CHARS_MAX = 250
+"""How much of an error's sentence a dead letter carries."""
+
+FindListing = Callable[[str, str], Listing | None]
+"""The listing of a channel's name and a listing id, None where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A record on its way to Kafka; `topic` is without a deployment's prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: events.Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """
+    What the records of one reading have in common.
+
+    `body_sha256` is "" where there was no body of one order (a poll); `traceparent` is the W3C trace context.
+    """
+
+    channel: str
+    received_at: int
+    body_sha256: str = ""
+    traceparent: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Return who writes, as CloudEvents names it."""
+        return f"/ingest/{self.channel}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """A reading as records: what goes to `order.confirmed`, and why the rest went to `stock.deadletter`."""
+
+    orders: tuple[Message, ...]
+    dead: tuple[Message, ...]
+    reasons: Mapping[Reason, int]
+
+    @property
+    def all(self) -> tuple[Message, ...]:
+        """Return every record; they are acknowledged together or not at all."""
+        return self.orders + self.dead
+
+
+def messages(reading: Reading, arrival: Arrival, find: FindListing) -> Messages:
+    """Turn a reading into records; a line that cannot be counted becomes a dead letter and stops no other."""
+    orders, refused = list[Message](), list(reading.refused)
+    for line in reading.lines:
+        try:
+            orders += [order_message(record, arrival) for record in confirmed(line, arrival, find)]
+        except Unmapped as error:
+            refused.append(_refuse(line, Reason.UNMAPPED, str(error)))
+        except WireError as error:
+            refused.append(_refuse(line, Reason.OUT_OF_RANGE, str(error)))
+    dead = tuple(dead_message(item, arrival) for item in refused)
+    return Messages(orders=tuple(orders), dead=dead, reasons=Counter(item.reason for item in refused))
+
+
+class Unmapped(Exception):  # noqa: N818 - named for the reaction it demands
+    """No SKU and no listing: dead-letter the line until the listing arrives."""
+
+
+def confirmed(line: Line, arrival: Arrival, find: FindListing) -> list[OrderConfirmed]:
+    """Return a line's records: one, or one a component where the listing is a bundle; raises `Unmapped`."""
+    listing = find(arrival.channel, line.listing_id) if line.listing_id else None
+    sku = line.sku or (listing.sku if listing else "")
+    if not sku:
+        raise Unmapped(f"no SKU, and listing {line.listing_id or 'without an id'} is not mapped")
+    taken: Counter[str] = Counter()
+    for part in listing.components if listing else ():
+        taken[part.sku] += part.qty * line.qty
+    return [_record(line, arrival, sku, part, qty) for part, qty in (taken or {sku: line.qty}).items()]
+
+
+def _record(line: Line, arrival: Arrival, listing_sku: str, sku: str, qty: int) -> OrderConfirmed:
+    return OrderConfirmed(
+        sku=sku,
+        listing_sku=listing_sku,
+        qty=qty,
+        channel=arrival.channel,
+        order_id=ids.order_id(arrival.channel, line.order, line.line),
+        revision=line.revision,
+        seen_at=line.seen_at,
+        ordered_at=line.ordered_at,
+        received_at=arrival.received_at,
+    )
+
+
+def order_message(record: OrderConfirmed, arrival: Arrival) -> Message:
+    """Encode a line's state; a redelivery has the same `ce_id`.  Raises `WireError` for a value out of range."""
+    value = codec.encode(record)
+    name = f"{record.order_id}|{record.sku}@{record.revision}.{record.seen_at}"
+    headers = events.headers(
+        ORDER_CONFIRMED, name, arrival.source, record.sku, arrival.received_at, arrival.traceparent
+    )
+    return Message(topic=ORDER_CONFIRMED, key=record.sku.encode(), value=value, headers=headers)
+
+
+def _refuse(line: Line, reason: Reason, err: str) -> Refused:
+    return Refused(reason=reason, err=err, order=line.order, line=line.line, sku=line.sku, qty=line.qty)
+
+
+def dead_message(refused: Refused, arrival: Arrival) -> Message:
+    """Encode a dead letter: ids, SKU, quantity, reason and the body's hash, nothing else that the channel said."""
+    order_id = ids.order_id(arrival.channel, refused.order, refused.line) if refused.order else None
+    letter = DeadLetter(
+        dead_letter_id=_letter_id(refused, arrival),
+        reason=refused.reason,
+        err=refused.err[:ERROR_CHARS_MAX],
+        at=arrival.received_at,
+        channel=arrival.channel,
+        sku=refused.sku if 0 < len(refused.sku.encode()) <= 255 else None,
+        order_id=order_id if order_id and len(order_id.encode()) <= 1_000 else None,
+        qty=refused.qty if refused.qty is not None and refused.qty <= 10**12 else None,
+        body_sha256=arrival.body_sha256 or None,
+    )
+    key = letter.sku or letter.order_id or arrival.channel
+    headers = events.headers(STOCK_DEADLETTER, letter.dead_letter_id, arrival.source, key, arrival.received_at)
+    return Message(topic=STOCK_DEADLETTER, key=key.encode(), value=codec.encode(letter), headers=headers)
+
+
+def _letter_id(refused: Refused, arrival: Arrival) -> str:
+    """Name a dead letter so that the same delivery gives the same name, however often it comes."""
+    parts = (arrival.channel, arrival.body_sha256, refused.order, refused.line, refused.reason, refused.err)
+    return sha256("\0".join(parts).encode()).hexdigest()[:32]
