@@ -7,48 +7,17 @@ A line with a SKU is that SKU.  Without one, the channel's listing says which; w
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
+from ingest.deadletters import dead_message
+from ingest.message import Arrival, Message
 from ingest.webhook import Line, Reading, Refused
 from schemas import codec, events, ids
-from schemas.records import DeadLetter, Listing, OrderConfirmed, Reason
+from schemas.records import Listing, OrderConfirmed, Reason
 from schemas.shapes import WireError
-from schemas.topics import ORDER_CONFIRMED, STOCK_DEADLETTER
-
-ERROR_CHARS_MAX = 250
-"""How much of an error's sentence a dead letter carries."""
+from schemas.topics import ORDER_CONFIRMED
 
 FindListing = Callable[[str, str], Listing | None]
 """The listing of a channel's name and a listing id, None where there is none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A record on its way to Kafka; `topic` is without a deployment's prefix."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: events.Headers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """
-    What the records of one reading have in common.
-
-    `body_sha256` is "" where there was no body of one order (a poll); `traceparent` is the W3C trace context.
-    """
-
-    channel: str
-    received_at: int
-    body_sha256: str = ""
-    traceparent: str | None = None
-
-    @property
-    def source(self) -> str:
-        """Return who writes, as CloudEvents names it."""
-        return f"/ingest/{self.channel}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,28 +90,3 @@ def order_message(record: OrderConfirmed, arrival: Arrival) -> Message:
 
 def _refuse(line: Line, reason: Reason, err: str) -> Refused:
     return Refused(reason=reason, err=err, order=line.order, line=line.line, sku=line.sku, qty=line.qty)
-
-
-def dead_message(refused: Refused, arrival: Arrival) -> Message:
-    """Encode a dead letter: ids, SKU, quantity, reason and the body's hash, nothing else that the channel said."""
-    order_id = ids.order_id(arrival.channel, refused.order, refused.line) if refused.order else None
-    letter = DeadLetter(
-        dead_letter_id=_letter_id(refused, arrival),
-        reason=refused.reason,
-        err=refused.err[:ERROR_CHARS_MAX],
-        at=arrival.received_at,
-        channel=arrival.channel,
-        sku=refused.sku if 0 < len(refused.sku.encode()) <= 255 else None,
-        order_id=order_id if order_id and len(order_id.encode()) <= 1_000 else None,
-        qty=refused.qty if refused.qty is not None and refused.qty <= 10**12 else None,
-        body_sha256=arrival.body_sha256 or None,
-    )
-    key = letter.sku or letter.order_id or arrival.channel
-    headers = events.headers(STOCK_DEADLETTER, letter.dead_letter_id, arrival.source, key, arrival.received_at)
-    return Message(topic=STOCK_DEADLETTER, key=key.encode(), value=codec.encode(letter), headers=headers)
-
-
-def _letter_id(refused: Refused, arrival: Arrival) -> str:
-    """Name a dead letter so that the same delivery gives the same name, however often it comes."""
-    parts = (arrival.channel, arrival.body_sha256, refused.order, refused.line, refused.reason, refused.err)
-    return sha256("\0".join(parts).encode()).hexdigest()[:32]

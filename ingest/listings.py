@@ -1,0 +1,95 @@
+"""The topic `listing` in memory: which of a channel's listings sells which SKU."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
+from ingest import metrics
+from schemas import codec
+from schemas.config import Config
+from schemas.ids import listing_key
+from schemas.records import Listing
+from schemas.shapes import WireError
+from schemas.topics import LISTING
+
+LOG = logging.getLogger(__name__)
+BATCH = 500
+POLL_S = 0.2
+
+
+class Listings:
+    """
+    A view that one thread keeps up to date.
+
+    A plain dict, read by the event loop and written by the thread: each access is one step of the interpreter, and a
+    reader needs no more than one listing.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Remember where to read; `start` begins."""
+        self._config = config
+        self._table: dict[bytes, Listing] = {}
+        self._stopped = threading.Event()
+        self._loaded = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listings", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    @property
+    def loaded(self) -> bool:
+        """Say whether everything that stood in the topic at the start has been read."""
+        return self._loaded.is_set()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the view is being kept up to date."""
+        return self._thread.is_alive()
+
+    def find(self, channel: str, listing_id: str) -> Listing | None:
+        """Return a listing, None where there is none."""
+        return self._table.get(listing_key(channel, listing_id))
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        partitions = range(self._config.kafka.partitions)
+        topic = self._config.kafka.topic(LISTING)
+        consumer = Consumer(self._config.kafka.consumer("ingest-listings", enable_partition_eof="true"), logger=LOG)
+        try:
+            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+            self._follow(consumer.consume, set(partitions))
+        finally:
+            consumer.close()
+
+    def _follow(self, consume: Callable[[int, float], list[Message]], unread: set[int]) -> None:
+        while not self._stopped.is_set():
+            for message in consume(BATCH, POLL_S):
+                error = message.error()
+                if error is None:
+                    self.apply(message.key() or b"", message.value())
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public name for it
+                    unread.discard(message.partition())
+                else:
+                    LOG.warning("listings: %s", error.name())
+            metrics.LISTINGS.set(len(self._table))
+            if not unread:
+                self._loaded.set()
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take up one record: a listing, or (null) its end; one that cannot be read leaves the older one in force."""
+        if value is None:
+            self._table.pop(key, None)
+            return
+        try:
+            self._table[key] = codec.decode(Listing, value)
+        except WireError as error:
+            metrics.LISTING_FAULTS.inc()
+            LOG.error("listing %r: %s", key, error)  # noqa: TRY400 - the sentence is enough, the trace is ours

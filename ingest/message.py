@@ -1,0 +1,34 @@
+"""A record on its way to Kafka, and what the records of one arrival share."""
+
+from dataclasses import dataclass
+
+from schemas import events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A record on its way to Kafka; `topic` is without a deployment's prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: events.Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """
+    What the records of one reading have in common.
+
+    `body_sha256` is "" where there was no body of one order (a poll); `traceparent` is the W3C trace context.
+    """
+
+    channel: str
+    received_at: int
+    body_sha256: str = ""
+    traceparent: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Return who writes, as CloudEvents names it."""
+        return f"/ingest/{self.channel}"

@@ -1,0 +1,132 @@
+"""
+Kafka's acknowledgement as something to wait for.
+
+One thread serves librdkafka's callbacks; a batch's future is resolved when its last record is acknowledged by all
+replicas in sync, or when the time for an answer is over.  A record that is acknowledged after that is harmless: it says
+what a line holds, and the channel will say it again.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Producer as Client
+
+from ingest import metrics
+from ingest.message import Message
+from schemas.config import Config
+
+LOG = logging.getLogger(__name__)
+POLL_S = 0.1
+FLUSH_S = 5.0
+SETTINGS: dict[str, str | float] = {
+    "linger_ms": 2,
+    # librdkafka's default of 10 s would keep answering 503 long after a broker is back.
+    "reconnect_backoff_max_ms": 500,
+    # A broker that is connected and says nothing: give up in time for the next try.
+    "socket_timeout_ms": 10_000,
+    # What waits is bounded by memory too, not only by requests.
+    "queue_buffering_max_kbytes": 131_072,
+}
+
+
+class Unavailable(Exception):  # noqa: N818 - named for the reaction it demands
+    """Kafka has not acknowledged every record in time: answer 503, the channel comes again."""
+
+
+class _Batch:
+    """The records of one answer; resolved once, from librdkafka's thread."""
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.left = size
+        self.error: KafkaError | None = None
+        self.loop = loop
+        self.done: asyncio.Future[None] = loop.create_future()
+
+    def acknowledged(self, error: KafkaError | None, _message: object) -> None:
+        """Count one record; called by the client from its callback thread."""
+        self.left -= 1
+        self.error = self.error or error
+        if self.left == 0 and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        if self.done.done():
+            return  # nobody waits any more
+        if self.error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(Unavailable(self.error.name()))
+
+
+class Producer:
+    """An idempotent producer for one event loop."""
+
+    def __init__(self, config: Config) -> None:
+        """Connect in the background; nothing fails here when no broker answers."""
+        self._config = config
+        self._within_s = config.ingest.answer_within_ms / 1_000
+        self._stopped = threading.Event()
+        self._client = self._connect()
+        self._thread = threading.Thread(target=self._serve, name="producer", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> Any:
+        timeout = {"delivery_timeout_ms": self._config.ingest.answer_within_ms}
+        return Client(self._config.kafka.producer(**SETTINGS, **timeout), logger=LOG)
+
+    def _serve(self) -> None:
+        while not self._stopped.is_set():
+            self._client.poll(POLL_S)
+
+    @property
+    def alive(self) -> bool:
+        """Say whether acknowledgements are being served."""
+        return self._thread.is_alive()
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """
+        Return once Kafka has every message; raises `Unavailable` when it has not within the time for an answer.
+
+        Bounded by `ingest.answer_within_ms`: librdkafka notices expired records only once a second.
+        """
+        if not messages:
+            return
+        batch = _Batch(len(messages), asyncio.get_running_loop())
+        try:
+            for message in messages:
+                self._produce(message, batch)
+            await asyncio.wait_for(batch.done, self._within_s)
+        except (Unavailable, TimeoutError, BufferError, KafkaException) as error:
+            metrics.SEND_FAILURES.inc()
+            self._replace_if_fatal(error)
+            raise Unavailable(str(error) or type(error).__name__) from None
+        for message in messages:
+            metrics.RECORDS.labels(message.topic).inc()
+
+    def _produce(self, message: Message, batch: _Batch) -> None:
+        self._client.produce(
+            self._config.kafka.topic(message.topic),
+            key=message.key,
+            value=message.value,
+            headers=message.headers,
+            on_delivery=batch.acknowledged,
+        )
+
+    def _replace_if_fatal(self, error: Exception) -> None:
+        """Start over with a new producer id after an error that an idempotent producer cannot outlive."""
+        cause = error.args[0] if isinstance(error, KafkaException) else None
+        if isinstance(cause, KafkaError) and (cause.fatal() or cause.code() == KafkaError._FATAL):  # noqa: SLF001 - the library's public name for it
+            LOG.critical("producer replaced after a fatal error: %s", cause.name())
+            self._client = self._connect()
+
+    async def close(self) -> None:
+        """Wait for what is under way, at most `FLUSH_S`, and stop."""
+        left = await asyncio.to_thread(self._client.flush, FLUSH_S)
+        if left:
+            LOG.warning("%d records were not acknowledged; none of them was answered 200", left)
+        self._stopped.set()
+        await asyncio.to_thread(self._thread.join)
