@@ -57,7 +57,16 @@ def test_all_faults_are_listed_at_once() -> None:
 
     lines = str(error.value).splitlines()
     assert len(lines) == 8
-    for place in ("rules.percent", "rules.foo", "base_url", "since2", "channels[B].name", ".kind", ".since", "polcy"):
+    for place in (
+        "rules.percent",
+        "rules.foo",
+        "base_url",
+        "since2",
+        "channels[B].name",
+        ".kind",
+        "[B].since",
+        "polcy",
+    ):
         assert sum(place in line for line in lines) == 1, place
 
 
