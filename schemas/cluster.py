@@ -82,7 +82,8 @@ def _setting_faults(config: Config, found: dict[str, int]) -> Iterator[str]:
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in wanted if name in found]
     if not resources:
         return
-    for resource, future in _admin(config).describe_configs(resources, request_timeout=TIMEOUT_S).items():
+    admin = _admin(config)  # held until the answers are in: a client that is let go ends its open requests
+    for resource, future in admin.describe_configs(resources, request_timeout=TIMEOUT_S).items():
         entries = future.result(TIMEOUT_S)
         for key, want in wanted[resource.name].items():
             if not _same(entries[key].value, want):
@@ -103,8 +104,9 @@ def topic_ids(config: Config, names: Iterable[str]) -> dict[str, str]:
 
     """
     real = {config.kafka.topic(name): name for name in names}
+    admin = _admin(config)  # held until the answers are in, as above
     try:
-        futures = _admin(config).describe_topics(TopicCollection(list(real)), request_timeout=TIMEOUT_S)
+        futures = admin.describe_topics(TopicCollection(list(real)), request_timeout=TIMEOUT_S)
         return {real[name]: str(future.result(TIMEOUT_S).topic_id) for name, future in futures.items()}
     except KafkaException as error:
         raise ClusterError(f"cannot describe topics: {error.args[0].str()}") from None

@@ -7,7 +7,6 @@ configuration file) into a scratch folder, compared with the lock, and only then
 
 import concurrent.futures
 import hashlib
-import os
 import shutil
 import tempfile
 import threading
@@ -126,7 +125,7 @@ def _fetch_one(jar: Jar, home: Path, scratch: Path, meter: Meter) -> None:
                 message = f"{jar.filename} arrived with SHA-256 {digest}, but {jar.sha256} is expected: not used."
                 raise NotFetched(message)
             continue
-        os.replace(got, home / jar.filename)
+        got.replace(home / jar.filename)
         return
 
 

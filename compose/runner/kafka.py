@@ -176,7 +176,7 @@ class Kafka:
         return properties
 
     def _format(self, properties: Path) -> None:
-        """Let Kafka's own tool make the storage, in a folder beside, so that a half-made one is never taken for whole."""
+        """Let Kafka's own tool make the storage, in a folder beside: a half-made one is never taken for whole."""
         scratch = Path(tempfile.mkdtemp(prefix="format-", dir=self._data))
         here = scratch / "server.properties"
         log = self._data / "log"

@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -78,6 +79,13 @@ class Postgres:
             message = "PostgreSQL was never started"
             raise RuntimeError(message)
         return self._child
+
+    def create_database(self, name: str) -> str:
+        """Make another, empty database and return its DSN."""
+        tool = _installation() / "bin" / "createdb"
+        where = ["-h", LOOPBACK, "-p", str(self._port), "-U", DATABASE_USER]
+        subprocess.run([str(tool), *where, name], check=True, timeout=START_S)
+        return f"{self.dsn.rpartition('/')[0]}/{name}"
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections.

@@ -39,15 +39,17 @@ class Supervisor:
     Args:
         logs: folder for one log file per child (stdout and stderr together); made if missing.
         grace_s: seconds between a child's stop signal and SIGKILL.
+        removed: a folder that is removed at the very end, after SIGKILL too, unless `keep` was called.
 
     """
 
-    def __init__(self, *, logs: Path, grace_s: float = 10.0) -> None:
+    def __init__(self, *, logs: Path, grace_s: float = 10.0, removed: Path | None = None) -> None:
         """Prepare; nothing is started before the block is entered."""
         self.logs = logs
         self.grace_s = grace_s
         self.children: dict[str, Child] = {}
         self.memory = PeakMemory(self.roots)
+        self._removed = removed
         self._mark = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._watcher: subprocess.Popen[bytes] | None = None
@@ -57,7 +59,13 @@ class Supervisor:
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.logs / "watcher.log").open("ab") as log:
             self._watcher = subprocess.Popen(
-                [sys.executable, "-m", "compose.runner.watcher", self._mark],
+                [
+                    sys.executable,
+                    "-m",
+                    "compose.runner.watcher",
+                    self._mark,
+                    *([str(self._removed)] * bool(self._removed)),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -152,6 +160,10 @@ class Supervisor:
             for child in members:
                 child.end_by(deadline)
 
+    def keep(self) -> None:
+        """Leave the folder that was to be removed: somebody wants to read the logs."""
+        self._tell("keep")
+
     def roots(self) -> list[procfs.Identity]:
         """Return the identities of the children that run now."""
         with self._lock:
@@ -174,10 +186,12 @@ class Supervisor:
     def _register(self, identity: procfs.Identity, stop_signal: int, *, running: bool) -> None:
         """Tell the watcher that a process runs (without a watcher nothing may run) or has ended."""
         verb, tail = ("add", f" {stop_signal}") if running else ("del", "")
-        line = f"{verb} {identity.pid} {identity.start_ticks}{tail}\n".encode()
+        with contextlib.nullcontext() if running else contextlib.suppress(BrokenPipeError):
+            self._tell(f"{verb} {identity.pid} {identity.start_ticks}{tail}")
+
+    def _tell(self, line: str) -> None:
         if self._watcher is not None and self._watcher.stdin is not None:
-            with contextlib.nullcontext() if running else contextlib.suppress(BrokenPipeError):
-                os.write(self._watcher.stdin.fileno(), line)
+            os.write(self._watcher.stdin.fileno(), f"{line}\n".encode())
 
     def _release_watcher(self) -> None:
         watcher, self._watcher = self._watcher, None

@@ -1,7 +1,5 @@
 """Kafka and PostgreSQL together, under one supervisor and one data folder."""
 
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,13 +12,7 @@ from typing import TextIO
 from compose.runner.jars import fetch
 from compose.runner.kafka import Kafka
 from compose.runner.postgres import Postgres
-from compose.runner.processes import HOME, Supervisor
-
-TOPICS_S = 60.0
-
-
-class TopicsNotCreated(RuntimeError):  # noqa: N818 - the sentence that the user reads
-    """The topics could not be created; the message has the tool's output."""
+from compose.runner.processes import Supervisor
 
 
 def default_cache() -> Path:
@@ -52,20 +44,11 @@ class Stack:
     download_s: float
 
 
-@contextmanager
-def data_folder(wanted: Path | None, *, keep: bool) -> Iterator[Path]:
-    """Yield the folder for all data: `wanted`, or a temporary one that goes away afterwards unless `keep`."""
-    if wanted is not None:
-        wanted.mkdir(parents=True, exist_ok=True)
-        yield wanted.resolve()
-        return
+def scratch_folder() -> Path:
+    """Make a temporary folder for all data: through which PostgreSQL's user can pass, but which only we can list."""
     folder = Path(tempfile.mkdtemp(prefix="lastunit-"))
-    folder.chmod(0o711)  # PostgreSQL's user passes through; nobody else can list
-    try:
-        yield folder
-    finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+    folder.chmod(0o711)
+    return folder
 
 
 @contextmanager
@@ -93,7 +76,9 @@ def stack(
     """
     began = time.monotonic()
     jars = fetch(cache or default_cache(), notes)
-    with data_folder(data, keep=keep) as folder, Supervisor(logs=folder / "logs") as supervisor:
+    folder = scratch_folder() if data is None else data.resolve()
+    removed = folder if data is None and not keep else None
+    with Supervisor(logs=folder / "logs", removed=removed) as supervisor:
         kafka = Kafka(supervisor, jars.jars, folder / "kafka")
         kafka.start()
         postgres = Postgres(supervisor, folder / "postgres", notes=notes) if with_postgres else None
@@ -108,17 +93,3 @@ def stack(
             download_mib=jars.download_mib,
             download_s=jars.download_s,
         )
-
-
-def create_topics(config: Path) -> None:
-    """Create all topics on the broker that a configuration file names, with the project's own tool.
-
-    Raises:
-        TopicsNotCreated: it failed.
-
-    """
-    command = [sys.executable, "-m", "schemas", "topics", "--create", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=HOME, timeout=TOPICS_S, check=False)
-    if done.returncode != 0:
-        message = f"the topics were not created:\n{done.stdout}{done.stderr}"
-        raise TopicsNotCreated(message)

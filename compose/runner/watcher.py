@@ -6,11 +6,15 @@ first every registered process gets its own stop signal, and after a grace SIGKI
 registered processes, of their descendants and of all processes that carry the run's mark in their environment.
 Signals go through pidfds whose process was compared with its start time, so a pid that was used again is never hit.
 
-`python -m compose.runner.watcher MARK` with lines `add PID START_TICKS SIGNAL` and `del PID START_TICKS` on stdin.
+At last it removes the run's temporary folder, unless the line `keep` said otherwise.
+
+`python -m compose.runner.watcher MARK [FOLDER]` with lines `add PID START_TICKS SIGNAL`, `del PID START_TICKS` and
+`keep` on stdin.
 """
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -82,12 +86,19 @@ def main(argv: list[str]) -> int:
     """Read the registry from stdin until the runner is gone, then sweep."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    mark, *folders = argv
     registry: Registry = {}
     for line in sys.stdin:
+        if line == "keep\n":
+            folders = []
+            continue
         # The runner may die in the middle of a line: what it meant is then found by the mark.
         with contextlib.suppress(ValueError, IndexError):
             apply(registry, line)
-    return 0 if sweep(argv[0], registry) else 1
+    clean = sweep(mark, registry)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0 if clean else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,208 @@
+"""One real Kafka and one real PostgreSQL for the whole run, started when the first test asks for them."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    # Imported where they are used: a run of pure tests should not wait for what talks to the network.
+    from compose.runner.child import Child
+    from compose.runner.kafka import Kafka
+    from compose.runner.postgres import Postgres
+    from compose.runner.processes import Supervisor
+
+T = TypeVar("T")
+
+POLL_S = 0.02
+EVENTUALLY_S = 20.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--long`."""
+    parser.addoption("--long", action="store_true", help="also run the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is marked `long` unless it is asked for."""
+    if not config.getoption("--long"):
+        skip = pytest.mark.skip(reason="takes minutes: run with --long")
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Path:
+    """Return the folder with all logs and data of this run; it stays when a test failed."""
+    from compose.runner.stack import scratch_folder
+
+    return scratch_folder()
+
+
+@pytest.fixture(scope="session")
+def supervisor(request: pytest.FixtureRequest, run_folder: Path) -> Iterator["Supervisor"]:
+    """Yield what starts processes; all of them end with the run, even if it is killed."""
+    from compose.runner.processes import Supervisor
+
+    with Supervisor(logs=run_folder / "logs", removed=run_folder) as running:
+        yield running
+        if request.session.testsfailed:
+            running.keep()
+            print(f"\nlogs of this run: {running.logs}")  # noqa: T201 - pytest shows it beside the failures
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> tuple[Path, ...]:
+    """Return Kafka's class path, from the user's cache."""
+    import sys
+
+    from compose.runner.jars import fetch
+    from compose.runner.stack import default_cache
+
+    return fetch(default_cache(), sys.stderr).jars
+
+
+@pytest.fixture(scope="session")
+def kafka(supervisor: "Supervisor", kafka_jars: tuple[Path, ...], run_folder: Path) -> "Kafka":
+    """Return the run's broker. A test that stops it must start it again."""
+    from compose.runner.kafka import Kafka
+
+    broker = Kafka(supervisor, kafka_jars, run_folder / "kafka")
+    broker.start()
+    return broker
+
+
+@pytest.fixture(scope="session")
+def postgres(supervisor: "Supervisor", run_folder: Path) -> "Postgres":
+    """Return the run's PostgreSQL. A test that stops it must start it again."""
+    from compose.runner.postgres import Postgres
+
+    server = Postgres(supervisor, run_folder / "postgres")
+    server.start()
+    return server
+
+
+@pytest.fixture
+def database(postgres: "Postgres") -> str:
+    """Return the DSN of an empty database of this test's own."""
+    return postgres.create_database(f"test_{secrets.token_hex(6)}")
+
+
+class ConfigFile(Protocol):
+    """Make a configuration with topics of its own."""
+
+    def __call__(
+        self,
+        channels: Sequence[Mapping[str, object]] = (),
+        sections: Mapping[str, Mapping[str, object]] | None = None,
+        *,
+        topics: bool = True,
+    ) -> Path:
+        """Write the file with a prefix of its own, create its topics unless told not to, and return its path."""
+
+
+@pytest.fixture(scope="session")
+def config_file(kafka: "Kafka", run_folder: Path) -> ConfigFile:
+    """Return a maker of configuration files: each has its own prefix, so tests share the broker and nothing else."""
+    from compose.runner.deployment import create_topics, write_config
+
+    def make(
+        channels: Sequence[Mapping[str, object]] = (),
+        sections: Mapping[str, Mapping[str, object]] | None = None,
+        *,
+        topics: bool = True,
+    ) -> Path:
+        prefix = f"t{secrets.token_hex(4)}."
+        merged = {"kafka": {}, **(sections or {})}
+        merged["kafka"] = {"prefix": prefix, **merged["kafka"]}
+        path = run_folder / "config" / f"{prefix}toml"
+        write_config(path, bootstrap=kafka.bootstrap, channels=channels, sections=merged)
+        if topics:
+            create_topics(path)
+        return path
+
+    return make
+
+
+class Service(Protocol):
+    """Start a process for one test."""
+
+    def __call__(
+        self, name: str, *argv: str, env: Mapping[str, str] | None = None, ready: str | None = ..., ready_s: float = ...
+    ) -> "Child":
+        """Start it, wait for its READY line, and return it."""
+
+
+@pytest.fixture
+def service(supervisor: "Supervisor") -> Iterator[Service]:
+    """Yield a starter of processes that end with the test: `service("ingest", sys.executable, "-m", "ingest", ...)`."""
+    from compose.runner.processes import READY
+
+    started: list[Child] = []
+
+    def start(
+        name: str,
+        *argv: str,
+        env: Mapping[str, str] | None = None,
+        ready: str | None = READY,
+        ready_s: float = 60.0,
+    ) -> "Child":
+        unique = f"{name}-{secrets.token_hex(3)}"
+        child = supervisor.start(unique, argv, env=env, ready=ready, ready_s=ready_s)
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.ask_to_end()
+    for child in started:
+        child.stop()
+
+
+class Eventually(Protocol):
+    """Poll with a deadline."""
+
+    def __call__(self, look: Callable[[], T], timeout_s: float = ...) -> T:
+        """Return the first truthy value of `look`, or fail with the last one."""
+
+
+class EventuallyAsync(Protocol):
+    """Poll a coroutine function with a deadline."""
+
+    async def __call__(self, look: Callable[[], Awaitable[T]], timeout_s: float = ...) -> T:
+        """Return the first truthy value of `look`, or fail with the last one."""
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Return a function that polls until a look is truthy, with a deadline in seconds."""
+
+    def poll(look: Callable[[], T], timeout_s: float = EVENTUALLY_S) -> T:
+        deadline = time.monotonic() + timeout_s
+        while not (value := look()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {timeout_s:g} s; the last value was {value!r}")
+            time.sleep(POLL_S)
+        return value
+
+    return poll
+
+
+@pytest.fixture(scope="session")
+def eventually_async() -> EventuallyAsync:
+    """Return the same for a coroutine function; the event loop goes on meanwhile."""
+
+    async def poll(look: Callable[[], Awaitable[T]], timeout_s: float = EVENTUALLY_S) -> T:
+        deadline = time.monotonic() + timeout_s
+        while not (value := await look()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {timeout_s:g} s; the last value was {value!r}")
+            await asyncio.sleep(POLL_S)
+        return value
+
+    return poll
