@@ -6,7 +6,7 @@ puts these steps together and freezes them into records.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from processor.rule_draft import QUANTITY_MAX, Draft
 from schemas.records import AdjustmentKind, OrderConfirmed, OrderOutcome, Pause, Result, StockAdjusted
@@ -15,8 +15,7 @@ SHORTFALL_MAX = 1_000_000_000
 """The largest shortfall, in units, that a waiting line can name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What a decision did to the record's own line, in units."""
 
     result: Result

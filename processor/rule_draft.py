@@ -1,7 +1,7 @@
 """A SKU's level while one record is decided, before it is frozen into a record."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from processor.waiting import Queue
 from schemas.records import OrderOutcome, Pause, Policy, StockLevel, Waiting
@@ -10,8 +10,7 @@ QUANTITY_MAX = 10**12
 """The largest level and change that a record can hold, either way; what would go beyond is refused, not wrapped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """A waiting line that got its units, and the level right after."""
 
     line: OrderOutcome

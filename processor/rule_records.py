@@ -1,7 +1,7 @@
 """The rule's results as records: outcomes of lines and the level of a SKU."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from processor.rule import Step
 from processor.rule_draft import Draft, Served
@@ -19,8 +19,7 @@ from schemas.records import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What every record of one decision shares: the input's position as `{topic id: offset}`, and the time (ms)."""
 
     source: Mapping[str, int]
