@@ -33,6 +33,7 @@ class Listings:
         self._table: dict[bytes, Listing] = {}
         self._stopped = threading.Event()
         self._loaded = threading.Event()
+        self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listings", daemon=True)
 
     def start(self) -> None:
@@ -43,6 +44,10 @@ class Listings:
     def loaded(self) -> bool:
         """Say whether everything that stood in the topic at the start has been read."""
         return self._loaded.is_set()
+
+    def settle(self) -> None:
+        """Block until loaded or closed."""
+        self._settled.wait()
 
     @property
     def alive(self) -> bool:
@@ -56,6 +61,7 @@ class Listings:
     def close(self) -> None:
         """Stop reading."""
         self._stopped.set()
+        self._settled.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -82,6 +88,7 @@ class Listings:
             metrics.LISTINGS.set(len(self._table))
             if not unread:
                 self._loaded.set()
+                self._settled.set()
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take up one record: a listing, or (null) its end; one that cannot be read leaves the older one in force."""

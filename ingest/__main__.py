@@ -1,0 +1,37 @@
+"""
+`python -m ingest serve | poll | import`: webhooks, missed orders, files.
+
+Each command imports only what it runs, so that a process holds no more than it needs.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import MappingProxyType
+from typing import cast
+
+COMMANDS = MappingProxyType(
+    {
+        "serve": ("ingest.serve", "take webhooks and stock adjustments over HTTP"),
+        "poll": ("ingest.poll_cli", "read the orders that no webhook told of, one channel a process"),
+        "import": ("ingest.import_cli", "take stock levels or listings from a CSV file"),
+    }
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="python -m ingest", description=__doc__.partition("\n\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, purpose) in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if given[:1] == [name]:
+            import_module(module).add_arguments(command)
+    args = parser.parse_args(given)
+    return cast("int", import_module(COMMANDS[args.command][0]).run(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The aiohttp application: addresses, bounds for every request, health."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from ingest import answers, metrics
+from ingest.adjusting import adjust
+from ingest.limits import IN_FLIGHT_MAX
+from ingest.receive import by_channel, by_shop
+from ingest.service import SERVICE, Service
+
+LOG = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def build(service: Service) -> web.Application:
+    """Return the application around a service."""
+    app = web.Application(middlewares=[bounded, honest], client_max_size=service.config.ingest.body_max)
+    app[SERVICE] = service
+    app.add_routes(
+        [
+            web.post("/webhooks/orders/create", by_shop),
+            web.post("/webhooks/{channel}/order", by_channel),
+            web.post("/stock/adjustments", adjust),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", exposition),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """
+    Answer 503 when too much is under way, or before the listings are in memory (a line could not be mapped then).
+
+    Questions about health are always heard.
+    """
+    if request.method != "POST":
+        return await handler(request)
+    service = request.app[SERVICE]
+    if service.in_flight >= IN_FLIGHT_MAX or not service.listings.loaded:
+        return answers.UNAVAILABLE.response()
+    service.in_flight += 1
+    metrics.IN_FLIGHT.set(service.in_flight)
+    try:
+        return await handler(request)
+    finally:
+        service.in_flight -= 1
+        metrics.IN_FLIGHT.set(service.in_flight)
+
+
+@web.middleware
+async def honest(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """
+    Turn a fault of ours into a 503: nothing was acknowledged, so the sender must keep what it has.
+
+    The trace goes to the log; the sender learns nothing of our insides.
+    """
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:
+        LOG.exception("a fault of ours", extra={"path": request.path})
+        return answers.UNAVAILABLE.response()
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Say whether the loop answers and both threads are at work."""
+    alive = request.app[SERVICE].alive
+    return web.Response(status=200 if alive else 503, text="ok\n" if alive else "a thread has ended\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Say whether requests should come here."""
+    service = request.app[SERVICE]
+    reason = "draining" if service.draining else "ok" if service.ready else "loading listings"
+    return web.Response(status=200 if service.ready else 503, text=f"{reason}\n")
+
+
+async def exposition(request: web.Request) -> web.Response:
+    """Return the metrics."""
+    del request
+    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

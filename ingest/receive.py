@@ -1,0 +1,120 @@
+"""
+The webhook handler: verify over the raw body, parse, produce, answer.
+
+2xx only after Kafka has every record of the webhook; otherwise the sender still has it and comes again.
+"""
+
+import logging
+from dataclasses import replace
+from hashlib import sha256
+from time import perf_counter
+
+from aiohttp import web
+
+from ingest import answers, metrics
+from ingest.answers import Answer
+from ingest.body import read_body
+from ingest.channels import WEBHOOKS
+from ingest.lines import Messages, messages
+from ingest.message import Arrival
+from ingest.producer import Unavailable
+from ingest.service import SERVICE, Service
+from ingest.trace import traceparent
+from ingest.webhook import BadPayload, BadSignature, Headers, NotUnderstood, Reading, Refused, TooLarge
+from schemas.cluster import now_ms
+from schemas.config import Channel, ConfigError, channel_secret
+from schemas.records import Reason
+from schemas.settings import Kind
+
+LOG = logging.getLogger(__name__)
+REJECTIONS: dict[type[Exception], Answer] = {
+    BadSignature: answers.BAD_SIGNATURE,
+    BadPayload: answers.BAD_PAYLOAD,
+    TooLarge: answers.TOO_LARGE,
+    Unavailable: answers.UNAVAILABLE,
+    ConfigError: answers.UNAVAILABLE,
+}
+"""What each error demands of us; anything else is a fault of ours, and the sender keeps its webhook."""
+
+
+async def by_channel(request: web.Request) -> web.Response:
+    """Answer `POST /webhooks/{channel}/order`."""
+    return await _answer(request, request.match_info["channel"])
+
+
+async def by_shop(request: web.Request) -> web.Response:
+    """Answer `POST /webhooks/orders/create`, the one address of several Shopify shops: the domain says which."""
+    shop = WEBHOOKS[Kind.SHOPIFY].account(_headers(request))
+    return await _answer(request, request.app[SERVICE].aliases.get(shop, ""))
+
+
+def _headers(request: web.Request) -> Headers:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+async def _answer(request: web.Request, name: str) -> web.Response:
+    service = request.app[SERVICE]
+    channel = service.channels.get(name)
+    if channel is None:
+        metrics.WEBHOOKS.labels("unknown", "unknown", answers.UNKNOWN_CHANNEL.verdict).inc()
+        return answers.UNKNOWN_CHANNEL.response()
+    body = await read_body(request, service.config.ingest.body_max)
+    began = perf_counter()
+    headers = _headers(request)
+    answer = body if isinstance(body, Answer) else await _receive(service, channel, headers, body)
+    # A topic comes from an unsigned header, so it is a label only out of its kind's closed list.
+    topic = WEBHOOKS[channel.kind].topic(headers)
+    metrics.WEBHOOKS.labels(channel.name, topic, answer.verdict).inc()
+    metrics.ACK_SECONDS.labels(channel.name).observe(perf_counter() - began)
+    return answer.response()
+
+
+async def _receive(service: Service, channel: Channel, headers: Headers, body: bytes) -> Answer:
+    if WEBHOOKS[channel.kind].ping(headers, body):
+        return answers.PING
+    try:
+        return await _take(service, channel, headers, body)
+    except tuple(REJECTIONS) as error:
+        answer = REJECTIONS[type(error)]
+        level = logging.ERROR if isinstance(error, ConfigError) else logging.INFO
+        LOG.log(level, "%s: %s", answer.verdict, error, extra={"channel": channel.name})
+        return answer
+
+
+async def _take(service: Service, channel: Channel, headers: Headers, body: bytes) -> Answer:
+    """Verify, parse, produce; raises what `REJECTIONS` lists."""
+    kind, now = WEBHOOKS[channel.kind], now_ms()
+    kind.verify(headers, body, service.secrets.all(channel_secret(channel.name, "WEBHOOK_SECRETS")), now)
+    if channel.alias and kind.account(headers) not in ("", channel.alias.lower()):
+        # One app's secret signs for all its shops: without this, a shop's order could be counted as another's.
+        raise BadSignature("another account's webhook")
+    arrival = Arrival(
+        channel=channel.name,
+        received_at=now,
+        body_sha256=sha256(body).hexdigest(),
+        traceparent=traceparent(headers.get("traceparent")),
+    )
+    try:
+        reading = kind.parse(headers, body, now)
+    except NotUnderstood as error:
+        reading = Reading(refused=(Refused(reason=Reason.UNKNOWN_SHAPE, err=str(error), order=""),))
+    if len(reading.lines) > service.config.ingest.lines_max:
+        raise TooLarge(f"{len(reading.lines)} lines")
+    ready = messages(reading, arrival, service.listings.find)
+    await service.producer.send(ready.all)
+    return _count(channel.name, kind.topic(headers), reading, ready)
+
+
+def _count(channel: str, topic: str, reading: Reading, ready: Messages) -> Answer:
+    """Count what was acknowledged and name the answer."""
+    for why in reading.ignored:
+        metrics.IGNORED_LINES.labels(channel, why).inc()
+    for reason, times in ready.reasons.items():
+        metrics.DEAD_LETTERS.labels(channel, reason).inc(times)
+        LOG.warning("%d dead letters: %s", times, reason, extra={"channel": channel, "orderId": reading.order})
+    if reading.poll:
+        metrics.POLL_WAKES.labels(channel, topic).inc()
+        return answers.POLL
+    answer = answers.DEAD_LETTERED if ready.dead and not ready.orders else answers.ACCEPTED
+    counts = {"records": len(ready.orders), "ignored": len(reading.ignored), "deadLetters": len(ready.dead)}
+    return replace(answer, more=counts)

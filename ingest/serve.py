@@ -1,0 +1,98 @@
+"""The web service's life: check, start, load, serve, drain."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from aiohttp import web
+
+from ingest import app
+from ingest.limits import DRAIN_S, KEEP_ALIVE_S
+from ingest.listings import Listings
+from ingest.outcomes import Outcomes
+from ingest.producer import Producer
+from ingest.service import Service
+from schemas import logs
+from schemas.cluster import ClusterError, check
+from schemas.config import Config, ConfigError, Secrets, channel_secret, config_path, load
+
+LOG = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe `python -m ingest serve`."""
+    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM; returns the exit code, 1 where the service could not start."""
+    logs.setup("ingest")
+    try:
+        config = load(config_path(args.config, os.environ))
+        secrets = Secrets(os.environ)
+        faults = [*_missing(config, secrets), *check(config)]
+    except (ConfigError, ClusterError) as error:
+        faults = [str(error)]
+    if faults:
+        print("ingest cannot start:", *faults, sep="\n- ", file=sys.stderr)  # noqa: T201 - for whoever started it
+        return 1
+    asyncio.run(_serve(config, secrets, args.host, args.port))
+    return 0
+
+
+def _missing(config: Config, secrets: Secrets) -> list[str]:
+    """Return a sentence for each secret that is missing: all of them at once, not one a start."""
+    names = [channel_secret(channel.name, "WEBHOOK_SECRETS") for channel in config.channels]
+    faults = []
+    for name in [*names, "STOCK_TOKENS"]:
+        try:
+            secrets.all(name)
+        except ConfigError as error:
+            faults.append(str(error))
+    return faults
+
+
+async def _serve(config: Config, secrets: Secrets, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    service = Service(
+        config=config,
+        secrets=secrets,
+        producer=Producer(config),
+        listings=Listings(config),
+        outcomes=Outcomes(config),
+    )
+    service.listings.start()
+    runner = web.AppRunner(
+        app.build(service),
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=KEEP_ALIVE_S,
+        shutdown_timeout=DRAIN_S,
+    )
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    announced = asyncio.create_task(_announce(service, runner))
+    try:
+        await stop.wait()
+        LOG.info("draining")
+    finally:
+        announced.cancel()
+        service.draining = True
+        await runner.cleanup()
+        await service.producer.close()
+        await asyncio.to_thread(service.listings.close)
+        await asyncio.to_thread(service.outcomes.close)
+
+
+async def _announce(service: Service, runner: web.AppRunner) -> None:
+    """Print READY once the listings are in memory: before, a line without a SKU could not be mapped."""
+    await asyncio.to_thread(service.listings.settle)
+    host, port = runner.addresses[0][:2]
+    print(f"READY {host}:{port}", flush=True)  # noqa: T201 - the runner waits for this line
