@@ -1,0 +1,155 @@
+"""
+The judge of a run.  It shares no code with the product: it knows what the shops sold and reads the public topics.
+
+Pure.  Each check adds its findings in words; the counts in the result are the lengths of those lists, so a number that
+is not zero always has sentences beside it.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compose.flashsale.evidence import Evidence, Seen, Sold
+
+Value = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What was found wrong, in words, and how many lines ended how."""
+
+    lost: list[str]
+    doubled: list[str]
+    level_mismatches: list[str]
+    channel_mismatches: list[str]
+    orders: int
+    accepted: int
+    insufficient: int
+    duplicates: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing at all was found."""
+        return not (self.lost or self.doubled or self.level_mismatches or self.channel_mismatches)
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Judge a run that has come to rest."""
+    sold = [line for shop in evidence.shops for line in shop.sold]
+    outcomes = [_value(seen) for seen in _ordered(evidence.topics["order.outcome"])]
+    levels = {value["sku"]: value for value in map(_value, _ordered(evidence.topics["stock.level"]))}
+    ends = {(value["orderId"], value["sku"]): value for value in outcomes}
+    return Judgement(
+        lost=[*_lost(sold, ends)],
+        doubled=[*_doubled(outcomes)],
+        level_mismatches=[*_chain(outcomes), *_totals(evidence.stock, levels, ends)],
+        channel_mismatches=[*_channels(evidence, levels)],
+        orders=len(sold),
+        accepted=sum(1 for line in sold if _end(line, ends).get("held") == line.qty),
+        insufficient=len({v["orderId"] for v in outcomes if v["result"] in ("insufficient", "unstocked")}),
+        duplicates=_duplicates([_value(seen) for seen in evidence.topics["order.confirmed"]]),
+    )
+
+
+def _ordered(records: Sequence[Seen]) -> list[Seen]:
+    return sorted((seen for seen in records if seen.value is not None), key=lambda s: (s.partition, s.offset))
+
+
+def _value(seen: Seen) -> Value:
+    if seen.value is None:
+        raise ValueError(f"a record without a value at {seen.partition}:{seen.offset}")
+    return seen.value
+
+
+def order_id(line: Sold) -> str:
+    """Return the id under which the contract says this line must stand: `channel_order_line`, parts escaped."""
+    order, part = (
+        re.sub(r"[%_|\x00-\x20\x7f]", lambda found: f"%{ord(found.group()):02X}", text)
+        for text in (line.order, line.line)
+    )
+    return f"{line.channel}_{order}_{part}"
+
+
+def _end(line: Sold, ends: Mapping[tuple[str, str], Value]) -> Value:
+    return ends.get((order_id(line), line.sku), {})
+
+
+def _lost(sold: Sequence[Sold], ends: Mapping[tuple[str, str], Value]) -> Iterator[str]:
+    """Every line that a shop sold has a decision about exactly the units that the shop says."""
+    for line in sold:
+        end = _end(line, ends)
+        if not end:
+            yield f"{order_id(line)} {line.sku}: sold {line.qty}, never decided"
+        elif end["qty"] != line.qty:
+            yield f"{order_id(line)} {line.sku}: sold {line.qty}, decided as {end['qty']}"
+
+
+def _doubled(outcomes: Sequence[Value]) -> Iterator[str]:
+    """No state of a line is decided twice, and no line takes more than it asked for or than was taken for it."""
+    decided: set[tuple[str, str, int, int]] = set()
+    taken: dict[tuple[str, str], int] = defaultdict(int)
+    for value in outcomes:
+        line = (value["orderId"], value["sku"])
+        taken[line] += value["delta"]
+        if taken[line] != value["held"]:
+            yield f"{line}: holds {value['held']}, but its decisions took {taken[line]}"
+        if value["orderId"].startswith("adj_") or value["result"] in ("settled", "closed_by_set"):
+            continue
+        if value["held"] > value["qty"]:
+            yield f"{line}: holds {value['held']} of {value['qty']}"
+        state = (*line, value["revision"], value["seenAt"])
+        if state in decided:
+            yield f"{line}: revision {value['revision']} decided twice"
+        decided.add(state)
+
+
+def _chain(outcomes: Sequence[Value]) -> Iterator[str]:
+    """Per SKU the decisions form one chain: each starts where the last ended, and each refusal was forced."""
+    level: dict[str, int] = defaultdict(int)
+    version: dict[str, int] = defaultdict(int)
+    held: dict[tuple[str, str], int] = defaultdict(int)
+    for value in outcomes:
+        sku, line = value["sku"], (value["orderId"], value["sku"])
+        before = level[sku]
+        if value["newQty"] is not None and value["newQty"] != before - value["delta"]:
+            yield f"{sku} v{value['version']}: {before} - {value['delta']} is not {value['newQty']}"
+        if value["version"] is not None:
+            if value["version"] != version[sku] + 1:
+                yield f"{sku}: version {value['version']} follows {version[sku]}"
+            version[sku] = value["version"]
+        if value["result"] == "insufficient" and value["qty"] - held[line] <= before:
+            yield f"{line}: refused {value['qty'] - held[line]} of {before}: not forced"
+        if value["result"] == "accepted" and value["delta"] > max(before, 0):
+            yield f"{line}: accepted {value['delta']} of {before}"
+        level[sku], held[line] = before - value["delta"], value["held"]
+
+
+def _totals(
+    stock: Mapping[str, int], levels: Mapping[str, Value], ends: Mapping[tuple[str, str], Value]
+) -> Iterator[str]:
+    """Every level is the initial stock less what the lines hold."""
+    held: dict[str, int] = defaultdict(int)
+    for (name, sku), value in ends.items():
+        held[sku] += 0 if name.startswith("adj_") else value["held"]
+    for sku, initial in stock.items():
+        have = levels.get(sku, {}).get("quantity")
+        if have != initial - held[sku]:
+            yield f"{sku}: level {have}, but {initial} - {held[sku]} sold is {initial - held[sku]}"
+
+
+def _channels(evidence: Evidence, levels: Mapping[str, Value]) -> Iterator[str]:
+    """Every shop shows the true level: 0 where the SKU is paused."""
+    for shop in evidence.shops:
+        for sku, shown in shop.shown.items():
+            level = levels.get(sku, {})
+            want = 0 if level.get("paused") else max(0, level.get("quantity") or 0)
+            if sku in evidence.stock and shown != want:
+                yield f"{shop.channel} shows {shown} of {sku}, the level is {want}"
+
+
+def _duplicates(confirmed: Sequence[Value]) -> int:
+    """Count the deliveries beyond the first of a state of a line."""
+    states = [(value["orderId"], value["sku"], value["revision"]) for value in confirmed]
+    return len(states) - len(set(states))
