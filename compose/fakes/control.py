@@ -1,0 +1,190 @@
+"""The control endpoint of a stand-in: how a demo, a test or an oracle drives and reads it. JSON in, JSON out.
+
+POST /_control/catalogue  {"products": [{sku, quantity, parent?, managed?}]} -> {"listings": [{sku, listing, ids, ...}]}
+POST /_control/webhook    {url, topics?, time_scale?, auto_disable?} -> {"active": bool, "topics": [...]}
+POST /_control/sell       {sku | listing, qty, line_id?} or {lines: [...]}, and order_id?, respect_levels? (true),
+                          occurred_at? (ms), duplicate? -> {"result": "sold" | "sold_out" | "down", order_id, lines}
+POST /_control/cancel     {order_id, restock?, reason?, duplicate?}
+POST /_control/refund     {order_id, lines: [{line_id, qty}], restock_type, duplicate?}
+POST /_control/edit       {order_id, line_id, qty, restock?, duplicate?}
+POST /_control/level      {sku | listing, qty}: the merchant counts, outside any order
+POST /_control/faults     see compose.fakes.faults.WORDS; {"clear": true} ends all
+GET  /_control/state      everything; `?since=N` gives only the journal's movements after N
+GET  /_control/pushes     `?since=N`: stock writes that were accepted after movement N
+GET  /_control/deliveries `?since=N`: webhook attempts after number N
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from compose.fakes import report
+from compose.fakes.account import Account, Kind
+from compose.fakes.books import Change, Order, RestockType, Unknown, Wanted
+from compose.fakes.webhooks import Subscription
+
+Wish = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+class Control:
+    """The control endpoint of one account."""
+
+    def __init__(self, account: Account, kind: Kind) -> None:
+        """Drive this account with the events of its kind."""
+        self.account = account
+        self.kind = kind
+
+    def routes(self) -> list[web.RouteDef]:
+        """Serve the endpoint; a wrong request is a 400 with a sentence, an unknown thing a 404."""
+        posts: dict[str, Callable[[Wish], Answer] | Callable[[Wish], Awaitable[Answer]]] = {
+            "catalogue": self.catalogue,
+            "webhook": self.webhook,
+            "sell": self.sell,
+            "cancel": self.cancel,
+            "refund": self.refund,
+            "edit": self.edit,
+            "level": self.level,
+            "faults": self.faults,
+        }
+        gets = {"state": report.state, "pushes": report.pushes, "deliveries": report.deliveries}
+        return [
+            *(web.post(f"/_control/{name}", _posted(handle)) for name, handle in posts.items()),
+            *(web.get(f"/_control/{name}", _read(self.account, show)) for name, show in gets.items()),
+            web.get("/healthz", _healthy),
+        ]
+
+    def catalogue(self, wish: Wish) -> Answer:
+        """Load products and tell the ids that the channel gave them."""
+        made = [self.kind.listing(self.account.shop, product) for product in wish["products"]]
+        for listing in made:
+            listing.moved_at = self.account.clock()
+            self.account.shop.put(listing)
+        return {"listings": [report.listing(one) for one in made]}
+
+    async def webhook(self, wish: Wish) -> Answer:
+        """Point the webhooks at a receiver; what the vendor does at creation (a ping) happens before the answer."""
+        sender, topics = self.account.sender, wish.get("topics") or [*self.kind.TOPICS]
+        sender.time_scale = float(wish.get("time_scale", sender.time_scale))
+        sender.auto_disable = bool(wish.get("auto_disable", sender.auto_disable))
+        waits_for_ping = self.kind.PINGS
+        sender.subscriptions = {
+            number: Subscription(number=number, topic=topic, url=wish["url"], active=not waits_for_ping)
+            for number, topic in ((self.account.shop.number(), topic) for topic in topics)
+        }
+        return {"active": await self.kind.subscribed(self.account), "topics": topics}
+
+    def sell(self, wish: Wish) -> Answer:
+        """Let a shopper buy, if the shop is up and, with `respect_levels`, has the units."""
+        account, now = self.account, self.account.clock()
+        if account.faults.out(now, "api") and not account.faults.sells:
+            return {"result": "down"}
+        order_id = str(wish.get("order_id") or self.kind.ID_BASE + account.shop.number())
+        change = account.shop.sell(
+            now, order_id, self._lines(wish), respect_levels=bool(wish.get("respect_levels", True))
+        )
+        if change is None:
+            return {"result": "sold_out", "order_id": order_id}
+        return {"result": "sold", **self._told(change, wish)}
+
+    def _lines(self, wish: Wish) -> list[Wanted]:
+        """Read the wanted lines; a line without an id gets one as the vendor would give it."""
+        return [
+            Wanted(
+                listing=self.account.shop.listing(str(line.get("listing") or line["sku"])).key,
+                quantity=_count(line["qty"]),
+                line_id=str(line.get("line_id") or self.kind.ID_BASE + self.account.shop.number()),
+                occurred_at=line.get("occurred_at", wish.get("occurred_at")),
+            )
+            for line in wish.get("lines") or [wish]
+        ]
+
+    def cancel(self, wish: Wish) -> Answer:
+        """Cancel an order."""
+        restock, reason = bool(wish.get("restock", True)), str(wish.get("reason", "customer"))
+        now = self.account.clock()
+        return self._told(self.account.shop.cancel(now, str(wish["order_id"]), restock=restock, reason=reason), wish)
+
+    def refund(self, wish: Wish) -> Answer:
+        """Refund units of lines."""
+        units = [(str(line["line_id"]), _count(line["qty"])) for line in wish["lines"]]
+        kind = RestockType(wish.get("restock_type", "return"))
+        return self._told(self.account.shop.refund(self.account.clock(), str(wish["order_id"]), units, kind), wish)
+
+    def edit(self, wish: Wish) -> Answer:
+        """Set the units of a line."""
+        order_id, line_id, quantity = str(wish["order_id"]), str(wish["line_id"]), int(wish["qty"])
+        if quantity < 0:
+            message = "qty must not be negative"
+            raise ValueError(message)
+        restock, now = bool(wish.get("restock", True)), self.account.clock()
+        return self._told(self.account.shop.edit(now, order_id, line_id, quantity, restock=restock), wish)
+
+    def level(self, wish: Wish) -> Answer:
+        """Set a level as the merchant does in the shop's own back office."""
+        listing = self.account.shop.listing(str(wish.get("listing") or wish["sku"]))
+        self.account.shop.write(self.account.clock(), listing, int(wish["qty"]), report.MERCHANT)
+        return report.listing(listing)
+
+    def faults(self, wish: Wish) -> Answer:
+        """Change the weather."""
+        self.account.faults.set(self.account.clock(), wish)
+        return {"faults": report.faults(self.account)}
+
+    def _told(self, change: Change, wish: Wish) -> Answer:
+        """Send the webhooks of a change and answer with the order."""
+        events = self.kind.events(self.account, change)
+        self.account.sender.emit(events, duplicate=bool(wish.get("duplicate", False)))
+        return _order(change.order)
+
+
+def _order(order: Order) -> Answer:
+    """Tell an order's id and lines."""
+    return {"order_id": order.order_id, "lines": [report.line(order, line) for line in order.lines.values()]}
+
+
+def _count(value: object) -> int:
+    """Read a number of units. Raises ValueError."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        message = f"qty must be a whole number above 0, not {value!r}"
+        raise ValueError(message)
+    return value
+
+
+def _posted(handle: Callable[[Wish], Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Wrap a handler of a posted wish."""
+
+    async def answered(request: web.Request) -> web.Response:
+        try:
+            result = handle(orjson.loads(await request.read()))
+            return _json(await result if isinstance(result, Awaitable) else result)
+        except Unknown as error:
+            return _json({"error": str(error)}, status=404)
+        except KeyError as error:
+            return _json({"error": f"missing {error}"}, status=400)
+        except (TypeError, ValueError, AttributeError) as error:
+            return _json({"error": str(error)}, status=400)
+
+    return answered
+
+
+def _read(account: Account, show: Callable[[Account, int], Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Wrap a reader."""
+
+    async def answered(request: web.Request) -> web.Response:
+        since = request.query.get("since", "0")
+        return _json(show(account, int(since) if since.isdigit() else 0))
+
+    return answered
+
+
+async def _healthy(_request: web.Request) -> web.Response:
+    """Say that the process serves."""
+    return _json({"ok": True})
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    """Write a JSON answer."""
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
