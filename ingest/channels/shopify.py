@@ -6,7 +6,7 @@ The signature covers the body only: the other headers choose how it is read and 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from ingest import fields
@@ -26,9 +26,8 @@ WHOLE_ORDER = frozenset(
     }
 )
 """Topics whose body is the whole order."""
-ORDER_ID_AT: Mapping[str, str] = MappingProxyType({"refunds/create": "order_id", "orders/delete": "id"})
-"""Where the order's id stands in bodies that name an order but not what it holds."""
-NAME_ONLY = frozenset({*ORDER_ID_AT, "orders/edited"})
+NAME_ONLY = MappingProxyType({"refunds/create": "order_id", "orders/delete": "id", "orders/edited": "order_id"})
+"""Topics whose body names an order but not what it holds, and where its id stands."""
 PUT_BACK = frozenset({"return", "cancel"})
 """Restock types that put units back; `no_restock` and the deprecated `legacy_restock` do not."""
 
@@ -58,7 +57,7 @@ def verify(headers: Headers, body: bytes, secrets: Sequence[str], now_ms: int) -
 def topic(headers: Headers) -> str:
     """Return the topic, "other" for one that we do not read."""
     name = header(headers, "topic").lower()
-    return name if name in WHOLE_ORDER | NAME_ONLY else "other"
+    return name if name in WHOLE_ORDER or name in NAME_ONLY else "other"
 
 
 def parse(headers: Headers, body: bytes, now_ms: int) -> Reading:
@@ -66,7 +65,8 @@ def parse(headers: Headers, body: bytes, now_ms: int) -> Reading:
     order = fields.parse_object(body)
     name = topic(headers)
     if name in NAME_ONLY:
-        return Reading(poll=True, order=fields.optional_ident(order, ORDER_ID_AT.get(name, "order_id")))
+        edit = order.get("order_edit")
+        return Reading(poll=True, order=fields.ident(edit if isinstance(edit, dict) else order, NAME_ONLY[name]))
     if name not in WHOLE_ORDER:
         raise NotUnderstood("a topic that we do not read")
     return read_order(order, seen_at(headers, now_ms))
