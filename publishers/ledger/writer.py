@@ -15,8 +15,11 @@ COMMAND_S = 60.0
 LOCK = 7_226_014_509_311_021
 """The advisory lock that one migrating process holds; any number will do, as long as it stays this one."""
 MIGRATIONS = ("schema_1.sql",)
-OUTAGES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What PostgreSQL does when it is down, starting, stopping, full or locked: wait and begin again."""
+OUTAGES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises when PostgreSQL is down, starting, stopping, full or locked: wait and begin again.
+
+`InternalClientError` among them: a server that stops in the middle of an answer leaves the client in that state.
+"""
 
 _OPEN = """
 INSERT INTO ledger_positions (topic_id, topic_partition, topic, next_offset)
