@@ -1,7 +1,8 @@
 """Run a real Kafka and a real PostgreSQL on this machine: `python -m compose.local`.
 
-Prints `READY host:port` of Kafka on stdout once both serve (with `--json` one JSON line instead), then runs until
-SIGINT or SIGTERM. Nothing of it outlives this process, however it ends.
+Makes the topics that need no channel and a configuration file for the services, prints `READY host:port` of Kafka on
+stdout once both serve (with `--json` one JSON line instead), then runs until SIGINT or SIGTERM.
+Nothing of it outlives this process, however it ends.
 """
 
 import argparse
@@ -11,8 +12,9 @@ import sys
 from pathlib import Path
 
 from compose.runner.child import ChildEnded, ChildNotReady
+from compose.runner.deployment import PARTITIONS, TopicsNotCreated, create_topics, write_config
+from compose.runner.image import NotFormatted
 from compose.runner.jars import NotFetched
-from compose.runner.kafka import NotFormatted
 from compose.runner.postgres import NotStarted
 from compose.runner.stack import Stack, default_cache, stack
 
@@ -28,11 +30,16 @@ def main(argv: list[str] | None = None) -> int:
         with stack(
             data=options.data, cache=options.cache, with_postgres=not options.no_postgres, keep=options.keep
         ) as running:
-            sys.stdout.write(_announcement(running, as_json=options.json))
+            config = running.data / "lastunit.toml"
+            write_config(
+                config, bootstrap=running.kafka.bootstrap, sections={"kafka": {"partitions": options.partitions}}
+            )
+            create_topics(config)
+            sys.stdout.write(_announcement(running, config, as_json=options.json))
             sys.stdout.flush()
             while True:
                 signal.pause()
-    except (NotFetched, NotFormatted, NotStarted, ChildEnded, ChildNotReady) as error:
+    except (NotFetched, NotFormatted, NotStarted, TopicsNotCreated, ChildEnded, ChildNotReady) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
@@ -44,14 +51,15 @@ def _leave(_number: int, _frame: object) -> None:
     sys.exit(0)
 
 
-def _announcement(running: Stack, *, as_json: bool) -> str:
+def _announcement(running: Stack, config: Path, *, as_json: bool) -> str:
     dsn = running.postgres.dsn if running.postgres else None
     if not as_json:
         database = f"PostgreSQL: {dsn}\n" if dsn else ""
-        return f"{database}Data and logs: {running.data}\nREADY {running.kafka.bootstrap}\n"
+        return f"{database}Configuration: {config}\nData and logs: {running.data}\nREADY {running.kafka.bootstrap}\n"
     facts = {
         "kafka": running.kafka.bootstrap,
         "postgres_dsn": dsn,
+        "config": str(config),
         "data": str(running.data),
         "pids": running.supervisor.pids,
         "setup_s": round(running.setup_s, 2),
@@ -64,7 +72,9 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m compose.local", description="Run Kafka and PostgreSQL here.")
     parser.add_argument("--data", type=Path, help="folder for all data (default: a temporary one)")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="folder for downloads (%(default)s)")
-    parser.add_argument("--partitions", type=int, default=4, help="partitions of topics created without a number")
+    parser.add_argument(
+        "--partitions", type=int, default=PARTITIONS, help="partitions of topics with a SKU as key (%(default)s)"
+    )
     parser.add_argument("--no-postgres", action="store_true", help="run Kafka only")
     parser.add_argument("--json", action="store_true", help="print one JSON line instead of READY host:port")
     parser.add_argument("--keep", action="store_true", help="keep the temporary data folder")

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -57,22 +58,15 @@ def supervisor(request: pytest.FixtureRequest, run_folder: Path) -> Iterator["Su
 
 
 @pytest.fixture(scope="session")
-def kafka_jars() -> tuple[Path, ...]:
-    """Return Kafka's class path, from the user's cache."""
-    import sys
-
+def kafka(supervisor: "Supervisor", run_folder: Path) -> "Kafka":
+    """Return the run's broker. A test that stops it must start it again."""
+    from compose.runner.image import prepare
     from compose.runner.jars import fetch
+    from compose.runner.kafka import Kafka
     from compose.runner.stack import default_cache
 
-    return fetch(default_cache(), sys.stderr).jars
-
-
-@pytest.fixture(scope="session")
-def kafka(supervisor: "Supervisor", kafka_jars: tuple[Path, ...], run_folder: Path) -> "Kafka":
-    """Return the run's broker. A test that stops it must start it again."""
-    from compose.runner.kafka import Kafka
-
-    broker = Kafka(supervisor, kafka_jars, run_folder / "kafka")
+    image = prepare(supervisor, fetch(default_cache(), sys.stderr), sys.stderr)
+    broker = Kafka(supervisor, image, run_folder / "kafka")
     broker.start()
     return broker
 

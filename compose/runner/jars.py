@@ -39,12 +39,14 @@ class ClassPath:
     """All jars of Kafka, present and checked.
 
     Attributes:
+        home: the folder that holds them, and whatever else is made of them once.
         jars: files in the order of the class path.
         download_mib: what had to be fetched for it this time.
         download_s: how long that took.
 
     """
 
+    home: Path
     jars: tuple[Path, ...]
     download_mib: float
     download_s: float
@@ -70,7 +72,8 @@ def fetch(cache: Path, stream: TextIO) -> ClassPath:
         with _scratch(home) as scratch, download_meter(f"Apache Kafka {KAFKA_VERSION}", total, stream) as meter:
             _fetch_all(missing, home, scratch, meter)
     return ClassPath(
-        jars=tuple(home / jar.filename for jar in JARS),
+        home=home.resolve(),
+        jars=tuple(home.resolve() / jar.filename for jar in JARS),
         download_mib=sum(jar.size for jar in missing) / MIB,
         download_s=time.monotonic() - started if missing else 0.0,
     )

@@ -4,11 +4,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from compose.runner.image import prepare
 from compose.runner.jars import fetch
 from compose.runner.kafka import Kafka
 from compose.runner.postgres import Postgres
@@ -71,6 +73,7 @@ def stack(
 
     Raises:
         compose.runner.jars.NotFetched: the jars could not be fetched.
+        compose.runner.image.NotFormatted: Kafka's storage could not be made.
         compose.runner.postgres.NotStarted: PostgreSQL cannot run here.
 
     """
@@ -79,11 +82,13 @@ def stack(
     folder = scratch_folder() if data is None else data.resolve()
     removed = folder if data is None and not keep else None
     with Supervisor(logs=folder / "logs", removed=removed) as supervisor:
-        kafka = Kafka(supervisor, jars.jars, folder / "kafka")
-        kafka.start()
         postgres = Postgres(supervisor, folder / "postgres", notes=notes) if with_postgres else None
-        if postgres is not None:
-            postgres.start()
+        with ThreadPoolExecutor(1) as pool:
+            database = pool.submit(postgres.start) if postgres else None
+            kafka = Kafka(supervisor, prepare(supervisor, jars, notes), folder / "kafka")
+            kafka.start()
+            if database is not None:
+                database.result()
         yield Stack(
             supervisor=supervisor,
             kafka=kafka,
