@@ -37,7 +37,7 @@ def to_outcome(evidence: Evidence) -> dict[str, int]:
 
 def to_channel(evidence: Evidence) -> dict[str, list[int]]:
     """
-    Return, by order id, the milliseconds from the sale to each other shop's first accepted push of its level or a newer.
+    Return, by order id, the milliseconds from the sale to each other shop's first accepted push of its level or newer.
 
     An order whose decision changed no level, or whose level a shop was never told alone, has no entry for that shop.
     """
@@ -65,7 +65,7 @@ def _first(rows: Sequence[tuple[int, int]], version: int, since: int) -> Iterato
 
 
 def _accepted(evidence: Evidence, shop: Shop) -> Mapping[str, list[tuple[int, int]]]:
-    """Join the publisher's log of delivered rows with what the shop itself took: time by the shop, version by the log."""
+    """Join the publisher's log of delivered rows with what the shop took: time by the shop, version by the log."""
     taken: dict[str, list[Write]] = defaultdict(list)
     for write in sorted(shop.writes, key=lambda write: write.at):
         taken[write.sku].append(write)

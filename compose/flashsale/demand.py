@@ -7,6 +7,7 @@ start of this run, which compresses the day and plays the flash sale in real tim
 
 import csv
 import random
+import re
 from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -105,7 +106,9 @@ def from_rows(orders: Iterable[str], stock: Iterable[str] | None, *, seconds: fl
     """
     Return a real history (`channel,order_id,line_id,sku,qty,timestamp`) compressed into `seconds`.
 
-    Without a stock file (`sku,qty`) every SKU has half of what was ordered.  Raises `BadFile` with the row's number.
+    Without a stock file (`sku,qty`) every SKU has half of what was ordered.  Orders and lines get numbers, because the
+    channels' own ids are numbers; channel names are brought into the form that names have here (`[a-z0-9-]{1,40}`).
+    Raises `BadFile` with the row's number.
     """
     rng = random.Random(seed)
     wishes = [_row(number, row) for number, row in enumerate(csv.DictReader(orders), 2)]
@@ -114,8 +117,17 @@ def from_rows(orders: Iterable[str], stock: Iterable[str] | None, *, seconds: fl
     wishes.sort(key=lambda wish: wish.at)
     first, last = wishes[0].at, wishes[-1].at
     scale = seconds * 1000 / max(last - first, 1)
+    numbers: dict[tuple[str, str], int] = {}
     played = tuple(
-        replace(w, at=w.at - first, run_at=int((w.at - first) * scale), twice=rng.random() < DUPLICATES) for w in wishes
+        replace(
+            wish,
+            order_id=str(5_000_000 + numbers.setdefault((wish.channel, wish.order_id), len(numbers))),
+            line_id=str(9_000_000 + row),
+            at=wish.at - first,
+            run_at=int((wish.at - first) * scale),
+            twice=rng.random() < DUPLICATES,
+        )
+        for row, wish in enumerate(wishes)
     )
     ordered: dict[str, int] = {}
     for wish in played:
@@ -129,7 +141,7 @@ def from_rows(orders: Iterable[str], stock: Iterable[str] | None, *, seconds: fl
 def _row(number: int, row: Mapping[str, str]) -> Wish:
     try:
         return Wish(
-            channel=row["channel"].strip(),
+            channel=_name(row["channel"]),
             order_id=row["order_id"].strip(),
             line_id=row["line_id"].strip(),
             sku=row["sku"],
@@ -140,6 +152,12 @@ def _row(number: int, row: Mapping[str, str]) -> Wish:
         raise BadFile(f"row {number}: want channel,order_id,line_id,sku,qty,timestamp") from None
     except ValueError as error:
         raise BadFile(f"row {number}: {error}") from None
+
+
+def _name(text: str) -> str:
+    if not (name := re.sub(r"[^a-z0-9]+", "-", text.strip().lower()).strip("-")[:40]):
+        raise ValueError("channel is empty")
+    return name
 
 
 def _positive(text: str) -> int:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 
 from compose.flashsale.demand import Demand, Wish
 
@@ -83,8 +82,8 @@ def oversold_by_events(demand: Demand, delays: Mapping[str, Delay], usual: Seque
 
     """
     market, heard = _Market(demand), defaultdict[str, int](int)
-    events: list[tuple[int, int, Callable[[], None]]] = []
-    ticket = count()
+    due: list[tuple[int, int]] = []
+    acts: dict[int, Callable[[], None]] = {}
 
     def tell(wish: Wish) -> None:
         left = max(0, demand.stock.get(wish.sku, 0) - heard[wish.sku])
@@ -94,10 +93,12 @@ def oversold_by_events(demand: Demand, delays: Mapping[str, Delay], usual: Seque
         heard[wish.sku] += wish.qty
 
     for number, wish in enumerate(demand.wishes):
-        while events and events[0][0] <= wish.at:
-            heapq.heappop(events)[2]()
+        while due and due[0][0] <= wish.at:
+            acts.pop(heapq.heappop(due)[1])()
         if market.buys(wish):
             delay = delays.get(wish.order_id, usual[number % len(usual)])
-            heapq.heappush(events, (wish.at + delay.decided_ms, next(ticket), partial(hear, wish)))
-            heapq.heappush(events, (wish.at + delay.told_ms, next(ticket), partial(tell, wish)))
+            later = ((delay.decided_ms, partial(hear, wish)), (delay.told_ms, partial(tell, wish)))
+            for turn, (after, act) in enumerate(later, number * len(later)):
+                acts[turn] = act
+                heapq.heappush(due, (wish.at + after, turn))
     return market.oversold()
