@@ -58,7 +58,7 @@ def sweep(mark: str, registry: Registry, *, grace_s: float = GRACE_S) -> bool:
     family = _family(mark, registry)
     for identity, number in registry.items():
         send(identity, number)
-    _wait(family, grace_s)
+    _wait(registry, grace_s)
     deadline = time.monotonic() + SWEEP_S
     while time.monotonic() < deadline:
         # What was seen once stays listed: an orphan has lost the parent by which it was found.
