@@ -108,7 +108,7 @@ async def _run(
             shops=[Control(session, account) for account in deployment.accounts],
             witness=witness,
             respect_levels=args.orders_file is None or args.respect_levels,
-            kill=args.kill,
+            kills=args.kill.split(",") if args.kill else (),
         )
         await _open(run)
         setup_s = round(time.monotonic() - began - deployment.stack.download_s, 1)

@@ -82,8 +82,10 @@ class Deployment:
         return self.stack.supervisor.start(name, argv, env=self.environment)
 
     def matching(self, name: str) -> list[Child]:
-        """Return the services called `name`, or of that sort (`publisher` means every publisher)."""
-        return [c for n, c in self.services.items() if n == name or n.startswith(f"{name}-")]
+        """Return the services called `name`, or of that sort (`publisher` is every publisher); at least one."""
+        if found := [c for n, c in self.services.items() if n == name or n.startswith(f"{name}-")]:
+            return found
+        raise NotDeployed(f"there is no service {name!r}; there are {', '.join(self.services)}")
 
 
 def deploy(stack: Stack, channels: Sequence[str], seed: int) -> Deployment:

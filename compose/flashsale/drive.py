@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from compose.flashsale.demand import Demand, Wish
 from compose.flashsale.deployment import Deployment
@@ -15,8 +16,7 @@ from compose.flashsale.witness import Witness
 
 OUTAGE_S = 10
 OUTAGE_AFTER = 0.3
-KILL_AFTER = 0.4
-"""Where in the flash sale the outage and the kill come, as shares of its length."""
+"""Where in the flash sale the outage begins, as a share of its length."""
 DOWN_S = 1.0
 """How long a killed service stays away: what a cluster needs to start it again."""
 REST_S = 120.0
@@ -37,7 +37,7 @@ class Run:
     shops: Sequence[Control]
     witness: Witness
     respect_levels: bool
-    kill: str | None
+    kills: Sequence[str]
     results: Counter[str] = field(default_factory=Counter)
     events: list[str] = field(default_factory=list)
     began: float = 0.0
@@ -91,8 +91,9 @@ async def _shop(run: Run, shop: Control, wish: Wish) -> None:
 
 
 def _happenings(run: Run) -> list[Coroutine[None, None, None]]:
-    kill = [_after(run, KILL_AFTER, _kill)] if run.kill else []
-    return [_after(run, OUTAGE_AFTER, _outage), *kill]
+    shares = [(turn + 1) / (len(run.kills) + 1) for turn in range(len(run.kills))]
+    kills = [_after(run, share, partial(_kill, name)) for share, name in zip(shares, run.kills, strict=True)]
+    return [_after(run, OUTAGE_AFTER, _outage), *kills]
 
 
 async def _after(run: Run, share: float, act: Callable[[Run], Awaitable[None]]) -> None:
@@ -114,9 +115,9 @@ async def _outage(run: Run) -> None:
     await shop.faults(outage_s=OUTAGE_S, outage_scope=["api"])
 
 
-async def _kill(run: Run) -> None:
-    """Kill -9 what `--kill` names, leave it dead for a moment, start it again."""
-    children = run.deployment.matching(run.kill or "")
+async def _kill(name: str, run: Run) -> None:
+    """Kill -9 the services called `name`, leave them dead for a moment, start them again."""
+    children = run.deployment.matching(name)
     for child in children:
         child.kill()
         run.events.append(f"{child.launch.name}: kill -9")
