@@ -135,6 +135,8 @@ async def _open(run: Run) -> None:
     await asyncio.to_thread(deployment.import_file, "listings.csv", LISTING_COLUMNS, rows)
     await asyncio.to_thread(deployment.import_file, "stock.csv", ("sku", "qty"), stock.items())
     await asyncio.to_thread(deployment.start_services)
+    for name in run.kills:
+        deployment.matching(name)  # a name that does not exist is said now, not in the middle of the sale
     for shop in run.shops:
         await shop.webhooks_to(f"{deployment.ingest_url}/webhooks/{shop.account.name}/order")
     await in_step(run)
