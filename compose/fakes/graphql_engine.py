@@ -4,7 +4,6 @@ Parsing and validation are graphql-core's. Its executor is too slow beside a bro
 projected here: a value is a dictionary, a list, a scalar, or a callable taking the field's arguments.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,10 +33,6 @@ SCHEMA: GraphQLSchema = build_schema(SDL)
 Resolver = Callable[["Call"], Any]
 MAX_DOCUMENTS = 64
 """Parsed documents that are remembered; clients send few different texts."""
-FREE = frozenset({"changes", "userErrors", "pageInfo"})
-"""Object fields that cost nothing: a mutation with one group, item and location was recorded at 13 points."""
-MUTATION_COST = 10
-CONNECTION_COST = 2
 
 
 class Refused(Exception):  # noqa: N818 - named for the reaction: the field answers null and an error
@@ -111,12 +106,11 @@ def execute(request: Request, resolvers: Mapping[str, Resolver]) -> dict[str, An
     for key, field in fields_of(request, request.root, request.operation.selection_set, request.root.name):
         try:
             value = resolvers[field.name.value](call_of(request, field))
+            kind = get_named_type(request.root.fields[field.name.value].type)
+            data[key] = project(request, value, kind, field.selection_set)
         except Refused as refused:
             data[key] = None
             errors.append({"message": str(refused), "path": [key], "extensions": {"code": refused.code}})
-        else:
-            kind = request.root.fields[field.name.value].type
-            data[key] = project(request, value, get_named_type(kind), field.selection_set)
     return {"data": data, **({"errors": errors} if errors else {})}
 
 
@@ -173,46 +167,3 @@ def project(request: Request, value: Any, kind: Any, selection: SelectionSetNode
             inner = inner(get_argument_values(definition, field, request.variables))
         answer[key] = project(request, inner, get_named_type(definition.type), field.selection_set)
     return answer
-
-
-def cost(request: Request, counts: Mapping[str, int] | None = None) -> int:
-    """Tell the points of a request; with `counts` (rows by root key), the points of what it really returned.
-
-    Objects 1, scalars 0, a mutation 10 (shopify.dev rate limits). A connection costs 2 plus the cost of one node times
-    round(1 + log2(first)): that fits every recorded answer looked at (first 1: 3, 5: 5, 10: 6, 20: 7, 50: 9).
-    """
-    total = 0
-    for key, field in fields_of(request, request.root, request.operation.selection_set, request.root.name):
-        rows = None if counts is None else counts.get(key)
-        if request.root.name == "Mutation":
-            total += MUTATION_COST + cost_of_selection(request, request.root.fields[field.name.value].type, field)
-        else:
-            total += cost_of_field(request, request.root, field, rows)
-    return total
-
-
-def cost_of_field(request: Request, parent: Any, field: FieldNode, rows: int | None = None) -> int:
-    """Tell the points of one field with all below it."""
-    name = field.name.value
-    if field.selection_set is None or (name in FREE and name == "pageInfo"):
-        return 0
-    definition = parent.fields[name]
-    below = cost_of_selection(request, definition.type, field)
-    if not get_named_type(definition.type).name.endswith("Connection"):
-        return below + (0 if name in FREE else 1)
-    first = rows if rows is not None else get_argument_values(definition, field, request.variables).get("first") or 1
-    return CONNECTION_COST + below * round(1 + math.log2(max(first, 1)))
-
-
-def cost_of_selection(request: Request, kind: Any, field: FieldNode) -> int:
-    """Add up the fields below one field; a connection's nodes and edges are one object each."""
-    named = get_named_type(kind)
-    if field.selection_set is None:
-        return 0
-    total = 0
-    for _, inner in fields_of(request, named, field.selection_set, named.name):
-        if inner.name.value == "__typename":
-            continue
-        owner = named if inner.name.value in getattr(named, "fields", {}) else None
-        total += 0 if owner is None else cost_of_field(request, owner, inner)
-    return total

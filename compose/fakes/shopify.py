@@ -11,7 +11,8 @@ from compose.fakes import shopify_bodies as bodies
 from compose.fakes.account import Account
 from compose.fakes.books import Change, Listing
 from compose.fakes.bucket import Bucket
-from compose.fakes.graphql_engine import Request, cost, execute, prepare
+from compose.fakes.graphql_cost import cost
+from compose.fakes.graphql_engine import Request, execute, prepare
 from compose.fakes.shop import Shop
 from compose.fakes.shopify_queries import resolvers
 from compose.fakes.webhooks import Event, Policy, Render, Subscription

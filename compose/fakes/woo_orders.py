@@ -1,7 +1,7 @@
 """WooCommerce's orders as the poll reads them."""
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from compose.fakes.books import Order
 from compose.fakes.shopify_bodies import number
 from compose.fakes.woo_paging import Query, WooError, answer, page, words
 
+Bound = tuple[str, Callable[[int, int], bool], int]
 KEYS: Mapping[str, Callable[[Order], tuple[Any, ...]]] = {
     "date": lambda order: (order.created_at // 1000, order.number),
     "id": lambda order: (str(number(order.order_id)).zfill(20),),
@@ -39,7 +40,8 @@ class Orders:
         key = KEYS.get(query.get("orderby", "date"))
         if key is None:
             raise WooError("rest_invalid_param", "Invalid parameter(s): orderby", 400)
-        rows = [order for order in self.account.shop.orders.values() if wanted(order, query)]
+        limits = bounds(query)
+        rows = [order for order in self.account.shop.orders.values() if wanted(order, query, limits)]
         rows.sort(key=key, reverse=query.get("order", "desc") != "asc")
         some, headers = page(rows, query)
         return answer([woo_views.order(order) for order in some], headers=headers)
@@ -60,7 +62,7 @@ class Orders:
         return order
 
 
-def wanted(order: Order, query: Query) -> bool:
+def wanted(order: Order, query: Query, limits: Sequence[Bound]) -> bool:
     """Tell whether an order passes the filters of a list call."""
     states = [state for state in words(query, "status") if state != "any"]
     include, exclude = words(query, "include"), words(query, "exclude")
@@ -68,11 +70,11 @@ def wanted(order: Order, query: Query) -> bool:
         (not states or woo_views.status(order) in states)
         and (not include or order.order_id in include)
         and order.order_id not in exclude
-        and all(compare(getattr(order, name) // 1000, bound) for name, compare, bound in bounds(query))
+        and all(compare(getattr(order, name) // 1000, bound) for name, compare, bound in limits)
     )
 
 
-def bounds(query: Query) -> list[tuple[str, Callable[[int, int], bool], int]]:
+def bounds(query: Query) -> list[Bound]:
     """Read the date filters; without `dates_are_gmt` a bound without offset is in the shop's own zone."""
     utc = query.get("dates_are_gmt", "false") in ("true", "1")
     try:
