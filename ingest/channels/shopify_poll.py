@@ -1,0 +1,198 @@
+"""
+Shopify's orders, read by the time of their last change.
+
+Facts: GraphQL Admin API 2026-04 to 2026-10, `orders(sortKey: UPDATED_AT)`; a cursor names the last order by value and
+id, so an order that changes meanwhile moves behind the cursor and is met again.  Throttling is an HTTP 200 whose
+errors say `THROTTLED`; one query may cost 1,000 points.  Without the scope `read_all_orders` orders older than 60 days
+are not shown.
+
+An order with more lines or refunds than fit into a page is read by itself, piece by piece (`ingest.channels.
+shopify_whole`); until that is done the watermark stays.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from ingest import fields
+from ingest.channels import shopify_whole as whole
+from ingest.channels.shopify import read_order
+from ingest.fields import Object
+from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
+from ingest.webhook import NotUnderstood, Refused
+from schemas.records import Reason
+from schemas.settings import Channel, Window
+
+__all__ = ["LIMIT", "SECRETS", "read", "read_order", "request", "some", "start"]
+
+LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
+"""A page of 50 orders costs about 300 points when full; the Standard plan restores 100 a second, pushes need some."""
+SECRETS = ("ACCESS_TOKEN",)
+API_VERSION = "2026-07"
+PER_PAGE = 50
+QUERY = f"""query Orders($first: Int!, $after: String, $query: String) {{
+  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    nodes {{ {whole.ORDER} {whole.LINES} {whole.REFUNDS} }} pageInfo {{ hasNextPage endCursor }} }} }}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """
+    Where a reading stands: `query` as Shopify's search has it, from the cursor `after` on, `size` orders a page.
+
+    `todo` are orders still to be read whole, the first one's pieces in `part`; `reached` is what the page proves once
+    they are done.
+    """
+
+    query: str
+    after: str | None = None
+    size: int = PER_PAGE
+    todo: tuple[str, ...] = ()
+    part: whole.Part | None = None
+    reached: int | None = None
+    ended: bool = False
+
+
+def start(since: int) -> State:
+    """Begin at the second of `since`, inclusive."""
+    return State(query=f"updated_at:>='{iso(since)}Z'")
+
+
+def some(numbers: Sequence[str]) -> State:
+    """Read these orders only, each one whole."""
+    return State(query="", todo=tuple(f"gid://shopify/Order/{number}" for number in numbers), ended=True)
+
+
+def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
+    """Return the call for one page, or for one piece of a long order."""
+    variables: Mapping[str, str | int | None]
+    if state.todo:
+        text, variables = whole.query(state.todo[0], state.part)
+    else:
+        text, variables = QUERY, {"first": state.size, "after": state.after, "query": state.query}
+    version = channel.api_version or API_VERSION
+    return Request(
+        method="POST",
+        url=f"{channel.base_url}/admin/api/{version}/graphql.json",
+        headers={"x-shopify-access-token": secrets[0], "content-type": "application/json"},
+        body=orjson.dumps({"query": text, "variables": variables}),
+    )
+
+
+def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] | Denied:
+    """Return what the answer means."""
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    try:
+        value = fields.parse_object(answer.body)
+    except Exception as error:  # noqa: BLE001 - whatever the body holds, it is asked for again
+        return Later(why=f"the answer cannot be read: {error}")
+    errors = value.get("errors")
+    if errors:
+        return _errors(state, errors, value)
+    data = value.get("data")
+    if not isinstance(data, dict):
+        return Later(why="the answer holds no data")
+    page = _piece(state, data) if state.todo else _page(state, data)
+    return replace(page, pause_ms=_pause(value)) if isinstance(page, Page) else page
+
+
+def _errors(state: State, errors: Any, value: Object) -> Later | Instead[State] | Denied:
+    codes = _codes(errors)
+    if "THROTTLED" in codes:
+        return Later(why="throttled", after_ms=_pause(value) or None)
+    if "MAX_COST_EXCEEDED" in codes and state.size > 1:
+        return Instead(next=replace(state, size=max(1, state.size // 2)))
+    if "ACCESS_DENIED" in codes:
+        return Denied(why="the channel answers ACCESS_DENIED: the token may not read orders (scope read_orders)")
+    return Later(why=f"the channel answers errors: {', '.join(sorted(codes)) or 'without a code'}"[:200])
+
+
+def _codes(errors: Any) -> set[str]:
+    rows = [row for row in errors if isinstance(row, dict)] if isinstance(errors, list) else []
+    extensions = [row["extensions"] for row in rows if isinstance(row.get("extensions"), dict)]
+    return {str(found["code"])[:60] for found in extensions if found.get("code")}
+
+
+def _pause(value: Object) -> int:
+    """Return how long the bucket needs until the same query fits again, milliseconds, from `extensions.cost`."""
+    try:
+        cost = value["extensions"]["cost"]
+        status = cost["throttleStatus"]
+        lacking = float(cost["requestedQueryCost"]) - float(status["currentlyAvailable"])
+        return max(0, min(60_000, round(lacking * 1_000 / float(status["restoreRate"]))))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return 0
+
+
+def _page(state: State, data: Object) -> Page[State] | Later:
+    try:
+        connection = data["orders"]
+        nodes, info = connection["nodes"], connection["pageInfo"]
+        more, cursor = info["hasNextPage"] is True, info["endCursor"]
+    except (KeyError, TypeError):
+        return Later(why="the answer holds no orders")
+    if not isinstance(nodes, list) or (more and (not isinstance(cursor, str) or cursor == state.after)):
+        return Later(why="the answer's pages do not follow one another")
+    orders, todo, refused = _sorted_out(nodes)
+    times = [time for time in (_modified(node) for node in nodes) if time is not None]
+    following = replace(
+        state,
+        after=cursor if more else state.after,
+        todo=todo,
+        part=None,
+        reached=max(times, default=None),
+        ended=not more,
+    )
+    done = not todo
+    return Page(
+        orders=tuple(orders),
+        through=following.reached if done else None,
+        next=None if done and not more else following,
+        refused=tuple(refused),
+    )
+
+
+def _sorted_out(nodes: Sequence[Any]) -> tuple[list[Order], tuple[str, ...], list[Refused]]:
+    """Return the orders that are whole, the ids of those that are not, and what is no order."""
+    orders, todo, refused = list[Order](), list[str](), list[Refused]()
+    for node in nodes:
+        try:
+            if whole.overflows(node):
+                todo.append(str(node["id"]))
+            else:
+                orders.append(whole.order(node, whole.lines(node), whole.refunds(node)))
+        except NotUnderstood as error:
+            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=whole.number_of(node)))
+    return orders, tuple(todo), refused
+
+
+def _modified(node: Any) -> int | None:
+    try:
+        return fields.instant(node["updatedAt"], "updatedAt")
+    except (NotUnderstood, KeyError, TypeError):
+        return None
+
+
+def _piece(state: State, data: Object) -> Page[State] | Later:
+    """Take one piece of a long order; with the last one the order is whole."""
+    try:
+        part, order = whole.take(state.part, data, state.todo[0])
+        refused: tuple[Refused, ...] = ()
+    except NotUnderstood as error:
+        part, order = None, None
+        number = whole.number_of({"id": state.todo[0]})
+        refused = (Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=number),)
+    if part is not None:
+        return Page(orders=(), through=None, next=replace(state, part=part))
+    todo = state.todo[1:]
+    following = replace(state, todo=todo, part=None)
+    return Page(
+        orders=(order,) if order else (),
+        through=None if todo else state.reached,
+        next=None if not todo and state.ended else following,
+        refused=refused,
+    )

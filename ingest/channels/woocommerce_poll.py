@@ -1,0 +1,147 @@
+"""
+WooCommerce's orders, read by the time of their last change.
+
+Facts: REST v3 `GET orders` (woocommerce-rest-api-docs), `WC_REST_Orders_Controller`: date filters are exclusive and
+compare whole seconds; `status=any` leaves out the bin; without retries of webhooks polling is the only repair.
+
+Pages go by key: the next one begins at the last order's second (inclusive, so that second is read twice).  A page that
+is one second only (a bulk edit) is read by its order numbers, `exclude` naming those already read.  A page that is not
+in order (older shops sort by local time, which repeats an hour in autumn) is read again in narrower windows, whose
+results do not depend on the order.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from ingest import fields
+from ingest.channels.woocommerce import read_order
+from ingest.fields import Object
+from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
+from ingest.webhook import NotUnderstood, Refused
+from schemas.records import Reason
+from schemas.settings import Channel, Window
+
+__all__ = ["LIMIT", "SECRETS", "read", "read_order", "request", "some", "start"]
+
+LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
+"""WooCommerce has no limit of its own; this is politeness to a small server."""
+SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")
+PER_PAGE = 100
+"""The API's own maximum."""
+SECOND = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """
+    Where a reading stands: orders changed after `after` and before `before` (both exclusive, whole seconds in ms).
+
+    `exclude` are the numbers already read in a window of one second; `include` are the only orders to read.
+    """
+
+    after: int
+    before: int | None = None
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+
+def start(since: int) -> State:
+    """Begin at the second of `since`, inclusive."""
+    return State(after=max(0, since // SECOND * SECOND - SECOND))
+
+
+def some(numbers: Sequence[str]) -> State:
+    """Read these orders only."""
+    return State(after=0, include=tuple(numbers[:PER_PAGE]))
+
+
+def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
+    """Return the call for one page."""
+    query = {"status": "any", "per_page": str(PER_PAGE), "orderby": "modified", "order": "asc"}
+    if state.include:
+        query["include"] = ",".join(state.include)
+    else:
+        query |= {"modified_after": iso(state.after), "dates_are_gmt": "true"}
+    if state.before is not None:
+        query["modified_before"] = iso(state.before)
+    if state.exclude:
+        query["exclude"] = ",".join(state.exclude)
+    credentials = b64encode(":".join(secrets).encode()).decode()
+    return Request(
+        method="GET",
+        url=f"{channel.base_url}/wp-json/wc/v3/orders?{urlencode(query, safe=',:')}",
+        headers={"authorization": f"Basic {credentials}", "accept": "application/json"},
+    )
+
+
+def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] | Denied:
+    """Return what the answer means."""
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    rows = _rows(answer.body)
+    if rows is None:
+        return Later(why="the answer is not a list of orders")
+    orders, bad = _orders(rows)
+    if state.include:
+        return Page(orders=tuple(orders), through=None, next=None, refused=tuple(bad))
+    full = len(rows) >= PER_PAGE
+    if full and not orders:
+        return Later(why="no order of a whole page can be read")
+    through, following = _step(state, orders, full=full)
+    return Page(orders=tuple(orders), through=through, next=following, refused=tuple(bad))
+
+
+def _rows(body: bytes) -> list[Any] | None:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _orders(rows: Sequence[Any]) -> tuple[list[Order], list[Refused]]:
+    orders, refused = list[Order](), list[Refused]()
+    for row in rows:
+        try:
+            orders.append(_order(row))
+        except NotUnderstood as error:
+            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=_number(row)))
+    return orders, refused
+
+
+def _order(row: Any) -> Order:
+    if not isinstance(row, Mapping):
+        raise fields.wrong("orders[]", "an object", row)
+    body: Object = row
+    modified = fields.instant(body.get("date_modified_gmt"), "date_modified_gmt", UTC)
+    return Order(number=fields.ident(body, "id"), modified=modified, body=body)
+
+
+def _number(row: Any) -> str:
+    try:
+        return fields.ident(row, "id") if isinstance(row, Mapping) else ""
+    except NotUnderstood:
+        return ""
+
+
+def _step(state: State, orders: Sequence[Order], *, full: bool) -> tuple[int | None, State | None]:
+    """Return up to where everything is read, and how to read on."""
+    times = [order.modified for order in orders]
+    if not full:
+        if state.before is None:
+            return (max(times) if times else None), None
+        return state.before - SECOND, State(after=state.before - SECOND)
+    if times == sorted(times) and times[-1] > state.after + SECOND:
+        return times[-1], replace(state, after=times[-1] // SECOND * SECOND - SECOND, exclude=())
+    middle = (state.after + max(times)) // 2 // SECOND * SECOND
+    if middle > state.after + 2 * SECOND:
+        return None, replace(state, before=middle, exclude=())
+    numbers = tuple(order.number for order in orders)
+    return None, replace(state, before=state.after + 2 * SECOND, exclude=(*state.exclude, *numbers))

@@ -1,0 +1,137 @@
+"""
+How one kind of channel is asked for its orders: the interface that each `ingest.channels.<kind>_poll` satisfies.
+
+A kind is a module of pure functions over a state of its own: `start` a reading, `request` its next page, `read` the
+answer.  The shell around it calls, waits, writes and remembers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+
+from ingest.fields import Object
+from ingest.webhook import Reading, Refused
+from schemas.settings import Channel, Window
+
+S = TypeVar("S")
+NO_ANSWER = 0
+"""The status of a call to which no answer came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call; `headers` may hold secrets, so it has no readable form."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back; header names in lower case, `status` is `NO_ANSWER` where nothing came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order as its channel shows it, all its lines named; `modified` in milliseconds of the channel's clock."""
+
+    number: str
+    modified: int
+    body: Object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[S]):
+    """
+    Orders that were read.
+
+    `through` is up to where every order has been read once these are in Kafka (milliseconds of the channel's clock,
+    inclusive but for what stands in that very second), None where this page alone proves nothing yet.  `refused` are
+    orders that cannot be placed.  `next` reads on; None is the end.  `pause_ms` is what the channel asks for before
+    the next call.
+    """
+
+    orders: tuple[Order, ...]
+    through: int | None
+    next: S | None
+    refused: tuple[Refused, ...] = ()
+    pause_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """Ask the same again: after `after_ms`, or by our own back-off where the channel names no time."""
+
+    why: str
+    after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instead(Generic[S]):
+    """Ask differently, at once: the channel finds the page too costly."""
+
+    next: S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """The credentials are refused: ask no more until they change."""
+
+    why: str
+
+
+class Poll(Protocol[S]):
+    """How one kind's orders are read."""
+
+    @property
+    def LIMIT(self) -> Sequence[Window]:  # noqa: N802 - a module's constant
+        """The windows that stand where the configuration has none."""
+
+    @property
+    def SECRETS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
+        """What `request` needs, as `channel_secret` names it."""
+
+    def start(self, since: int) -> S:
+        """Return the state that reads every order changed at `since` (milliseconds) or later, oldest change first."""
+
+    def some(self, numbers: Sequence[str]) -> S:
+        """Return the state that reads these orders, whenever they changed."""
+
+    def request(self, channel: Channel, secrets: Sequence[str], state: S) -> Request:
+        """Return the next call."""
+
+    def read(self, state: S, answer: Answer) -> Page[S] | Later | Instead[S] | Denied:
+        """Return what an answer means; never raises, whatever the body holds."""
+
+    def read_order(self, order: Object, seen_at_ms: int) -> Reading:
+        """Return what an order holds; raises `NotUnderstood`."""
+
+
+def retry_after(headers: Mapping[str, str]) -> int | None:
+    """Return `Retry-After` in milliseconds where it is a number of seconds, else None."""
+    text = headers.get("retry-after", "").strip()
+    whole = text.partition(".")[0]
+    return int(whole) * 1000 if whole.isdigit() and whole.isascii() and len(whole) < 7 else None
+
+
+def refusal(answer: Answer) -> Later | Denied | None:
+    """Return what a status says by itself, the same for every kind; None for 200."""
+    if answer.status == 200:
+        return None
+    if answer.status in (401, 403):
+        return Denied(why=f"the channel answers {answer.status}: its credentials are refused")
+    if answer.status == NO_ANSWER:
+        return Later(why="no answer")
+    return Later(why=f"the channel answers {answer.status}", after_ms=retry_after(answer.headers))
+
+
+def iso(ms: int) -> str:
+    """Return a time to the second, UTC without a zone: `2026-11-21T09:00:00`."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,120 @@
+"""
+`python -m ingest poll CHANNEL`: read the orders that no webhook told of; one process a channel.
+
+Exit codes: 0 done or told to stop, 2 the configuration cannot be used, 3 Kafka or the channel did not answer, 4 the
+channel refuses the credentials (the last two with `--once`; a serving poller waits for better times).
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+from ingest.channels import shopify_poll, woocommerce_poll
+from ingest.poll.kind import Poll
+from ingest.poll.life import Order, once, serve
+from ingest.poller import Ended
+from ingest.replay import Unreachable
+from schemas import logs
+from schemas.cluster import ClusterError, check
+from schemas.config import Config, ConfigError, Secrets, channel_secret, config_path, load
+from schemas.settings import Kind
+
+UNUSABLE, NO_ANSWER = 2, 3
+CODES: Mapping[Ended, int] = MappingProxyType({Ended.READ: 0, Ended.GAVE_UP: NO_ANSWER, Ended.DENIED: 4})
+POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType({Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll})
+_SPAN = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+_UNITS = MappingProxyType({"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("channel", help="the channel's name")
+    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
+    parser.add_argument("--once", action="store_true", help="read one time and end")
+    parser.add_argument("--since", type=span, metavar="TIME", help="read the last 90m, 2h, 7d again first")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+
+
+def span(text: str) -> int:
+    """Return a span of time in milliseconds; raises `ArgumentTypeError`."""
+    found = _SPAN.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError("want a number and s, m, h or d, as in 2h")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code; the one place where its errors become sentences."""
+    logs.setup("ingest-poll")
+    try:
+        order = _order(args)
+        faults = check(order.config)
+        if faults:
+            return _fail(UNUSABLE, "\n".join(faults))
+        if args.once:
+            return CODES[asyncio.run(once(order))]
+        asyncio.run(serve(order))
+    except ConfigError as error:
+        return _fail(UNUSABLE, str(error))
+    except (ClusterError, Unreachable, KafkaException) as error:
+        return _fail(NO_ANSWER, str(error))
+    return 0
+
+
+def _fail(code: int, sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return code
+
+
+def _order(args: argparse.Namespace) -> Order:
+    config, secrets = load(config_path(args.config, os.environ)), Secrets(os.environ)
+    kind = _kind(config, args.channel)
+    channel = config.channel(args.channel)
+    if not channel.base_url:
+        raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nothing to poll")
+    names = [channel_secret(channel.name, what) for what in kind.SECRETS]
+    return Order(
+        config=config,
+        channel=channel,
+        kind=kind,
+        secrets=remembered(lambda: [secrets.one(name) for name in names]),
+        tokens=lambda: secrets.all("STOCK_TOKENS"),
+        since_ms=args.since,
+        host=args.host,
+        port=args.port,
+    )
+
+
+def _kind(config: Config, name: str) -> Poll[Any]:
+    kinds = {channel.name: channel.kind for channel in config.channels}
+    if name not in kinds:
+        raise ConfigError(f"no channel is named {name!r}; there are {', '.join(kinds) or 'none'}")
+    if kinds[name] not in POLLS:
+        raise ConfigError(f"channel {name} is of kind {kinds[name]}, which has no orders to poll")
+    return POLLS[kinds[name]]
+
+
+def remembered(read: Callable[[], Sequence[str]]) -> Callable[[], Sequence[str]]:
+    """
+    Return a reader of secrets that keeps the last good ones while a file is being replaced.
+
+    Reads once at once, so that a missing secret raises `ConfigError` here and never later.
+    """
+    last = [read()]
+
+    def again() -> Sequence[str]:
+        try:
+            last[0] = read()
+        except ConfigError:
+            return last[0]
+        return last[0]
+
+    return again

@@ -1,0 +1,21 @@
+"""Every metric of an order poller, with what it tells."""
+
+from prometheus_client import Counter, Gauge
+
+CALLS = Counter("lastunit_ingest_poll_calls_total", "Calls for orders by what came of them.", ["channel", "answer"])
+ORDERS = Counter("lastunit_ingest_poll_orders_total", "Orders that were read.", ["channel"])
+LINES = Counter(
+    "lastunit_ingest_poll_lines_total", "Line states that Kafka acknowledged, changed or gone.", ["channel", "why"]
+)
+DEAD_LETTERS = Counter("lastunit_ingest_poll_dead_letters_total", "Lines and orders given up.", ["channel"])
+WATERMARK = Gauge(
+    "lastunit_ingest_poll_watermark_seconds", "Up to where all orders are in Kafka, Unix time.", ["channel"]
+)
+FINISHED = Gauge(
+    "lastunit_ingest_poll_finished_seconds", "When a reading last came to its end, Unix time.", ["channel"]
+)
+DENIED = Gauge("lastunit_ingest_poll_denied_count", "1 while the channel refuses the credentials.", ["channel"])
+FAILURES = Gauge(
+    "lastunit_ingest_poll_failures_count", "Calls that failed since the last one that did not.", ["channel"]
+)
+TORN = Gauge("lastunit_ingest_poll_torn_count", "Orders with a line that may have left them.", ["channel"])
