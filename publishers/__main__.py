@@ -1,0 +1,103 @@
+"""`python -m publishers run CHANNEL | command CHANNEL WHAT | explain SKU`."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from schemas.cluster import ClusterError, check
+from schemas.config import ConfigError, Secrets, config_path, load
+from schemas.logs import setup as log_setup
+from schemas.records import Command
+from schemas.settings import Channel, Config
+
+
+def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the command line; `argv` says for which command, so that a publisher never loads the database's client."""
+    from publishers.commands import COMMANDS
+
+    root = argparse.ArgumentParser(prog="python -m publishers", description="Levels out, to every channel.")
+    commands = root.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="tell one channel, or stand by")
+    run.add_argument("channel")
+    run.add_argument("--config")
+    run.add_argument("--host", default="127.0.0.1")
+    run.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    run.add_argument("--instance", help="a name of this process's own: after a restart it is active again at once")
+    run.set_defaults(run=_run)
+    tell = commands.add_parser("command", help="tell the channel's active publisher to do something")
+    tell.add_argument("channel")
+    tell.add_argument("what", choices=[str(command) for command in COMMANDS])
+    tell.add_argument("--config")
+    tell.add_argument("--sku", help="this SKU only (replay)")
+    tell.add_argument("--actor", default="cli")
+    tell.set_defaults(run=_command)
+    explain = commands.add_parser("explain", help="why does every channel show what it shows")
+    if "explain" in argv[:1]:
+        from publishers.ledger import explain_cli
+
+        explain_cli.add_arguments(explain)
+        explain.set_defaults(run=explain_cli.run)
+    return root
+
+
+def _configured(args: argparse.Namespace) -> tuple[Config, Channel]:
+    from publishers.channels import KINDS
+
+    config = load(config_path(args.config, os.environ))
+    try:
+        channel = config.channel(args.channel)
+    except KeyError:
+        known = ", ".join(config.channel_names) or "none"
+        raise ConfigError(f"no channel is called {args.channel!r}; there are: {known}") from None
+    if channel.kind not in KINDS:
+        raise ConfigError(f"channel {channel.name}: kind {channel.kind} takes no levels, there is nothing to publish")
+    if not channel.base_url:
+        raise ConfigError(f"channel {channel.name}: base_url is missing")
+    return config, channel
+
+
+def _run(args: argparse.Namespace) -> int:
+    from publishers.app import Publisher
+
+    config, channel = _configured(args)
+    log_setup(f"publisher-{channel.name}")
+    if faults := check(config):
+        raise ConfigError("\n".join(faults))
+
+    async def live() -> None:
+        publisher = Publisher(config, channel, Secrets(os.environ), args.instance)
+        await publisher.run(args.host, args.port, lambda line: print(line, flush=True))
+
+    asyncio.run(live())
+    return 0
+
+
+def _command(args: argparse.Namespace) -> int:
+    from publishers.commands import UnsentError, send
+
+    config, channel = _configured(args)
+    try:
+        send(config, channel.name, Command(args.what), args.sku, args.actor)
+    except UnsentError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{args.what} sent to {channel.name}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code, 2 for a configuration or a cluster that cannot be used."""
+    given = sys.argv[1:] if argv is None else argv
+    args = parser(given).parse_args(given)
+    try:
+        code: int = args.run(args)
+    except (ConfigError, ClusterError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What an answer tells about hidden sales, and its rows in `sync.log`.  Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from publishers.book import Book
+from publishers.push import NAMES, Answer, Response, Row, Shows, Verdict
+from publishers.work import Call
+from schemas.records import StockLevel, SyncLog
+
+ERR_MAX = 300
+"""Most characters of a channel's own words that are logged."""
+
+
+def hidden_units(book: Book, row: Row, current: int) -> int:
+    """
+    Return how many units the channel has sold that we have not heard of: what we believed less what it shows.
+
+    After a call without an answer there are two beliefs, the number before it and the number it told; either is
+    taken as it is, and below both the higher one counts, which is the safe side.
+    """
+    shown = book.shown(row.sku, row.listing.listing_id)
+    beliefs = [book.expected(row.sku, row.listing.listing_id)]
+    if shown.request_id is not None and shown.sent is not None:
+        beliefs += [shown.sent, shown.sent - book.sales.sold(row.sku)]
+    known = [belief for belief in beliefs if belief is not None]
+    if not known or current in known:
+        return 0
+    return max(0, max(known) - current)
+
+
+def log_rows(
+    channel: str, levels: Mapping[str, StockLevel], call: Call, answer: Answer, response: Response, now: int
+) -> Iterator[SyncLog]:
+    """Yield one record a row; the lag runs from the level's change to this answer."""
+    for row, verdict in zip(call.rows, answer.verdicts, strict=True):
+        yield SyncLog(
+            call_id=call.request_id,
+            channel=channel,
+            sku=row.sku,
+            listing_id=row.listing.listing_id,
+            quantity=verdict.quantity if isinstance(verdict, Shows) else row.quantity,
+            version=row.version,
+            response_code=response.status,
+            verdict=NAMES[type(verdict)],
+            err=words(verdict),
+            started_at=call.at,
+            duration_ms=max(0, now - call.at),
+            lag_ms=max(0, now - levels[row.sku].updated_at),
+        )
+
+
+def words(verdict: Verdict) -> str | None:
+    """Return a verdict's reason in the channel's own words, None where it has none."""
+    reason = getattr(verdict, "reason", None)
+    return None if reason is None else str(reason)[:ERR_MAX]

@@ -1,0 +1,143 @@
+"""
+Desired against observed: the tables of one channel and the difference between them.  Pure.
+
+`levels` and `listings` say what should be shown, `observed` (the channel's `channel.level` topic) what is.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from publishers.push import Row
+from publishers.rules import number, target
+from publishers.sales import Sales, key, units
+from schemas.records import CauseKind, ChannelLevel, Listing, OrderOutcome, Shown, StockLevel
+from schemas.settings import Rules
+
+HIDDEN_MARGIN_MS = 5_000
+"""By how much the order poll must have passed the discovery of hidden sales before they are written off."""
+CLOCK_MARGIN_MS = 1_000
+"""How far the channel's clock may be ahead of ours when an order is matched with hidden sales."""
+SOURCE_MARGIN_MS = 5_000
+"""How long after our last write an order must have been placed to be surely younger than it."""
+
+
+class Book:
+    """What one channel should show and what it does show."""
+
+    def __init__(self, channel: str, rules_for: Callable[[str], Rules], *, compares: bool) -> None:
+        """Start empty; `compares` says whether the channel refuses a number that is not told from the current one."""
+        self.channel = channel
+        self.compares = compares
+        self.levels: dict[str, StockLevel] = {}
+        self.listings: dict[str, dict[str, Listing]] = {}
+        self.observed: dict[str, ChannelLevel] = {}
+        self.sales = Sales()
+        self.hiding: dict[str, int] = {}
+        self.through = 0
+        self._rules_for = rules_for
+        self._skus: dict[str, str] = {}
+
+    def put_listing(self, listing_id: str, listing: Listing | None) -> set[str]:
+        """Take up a listing or (None) its end; returns the SKUs whose rows may differ now."""
+        touched = set()
+        before = self._skus.pop(listing_id, None)
+        if before is not None:
+            self.listings[before].pop(listing_id)
+            touched.add(before)
+        if listing is not None:
+            self._skus[listing_id] = listing.sku
+            self.listings.setdefault(listing.sku, {})[listing_id] = listing
+            touched.add(listing.sku)
+        return touched
+
+    def put_observed(self, record: ChannelLevel) -> None:
+        """Take up what the channel shows, from the topic or from our own call."""
+        self.observed[record.sku] = record
+        if record.hidden:
+            self.hiding.setdefault(record.sku, max((s.shown_at or 0 for s in record.listings.values()), default=0))
+        else:
+            self.hiding.pop(record.sku, None)
+
+    def desired(self, sku: str) -> int | None:
+        """Return the number that the channel's rules make of the level; None when it is not known."""
+        level = self.levels.get(sku)
+        return None if level is None else number(level, self._rules_for(sku))
+
+    def expected(self, sku: str, listing_id: str) -> int | None:
+        """Return what the listing shows by all that we know: its confirmed number less the known sales since."""
+        shown = self.shown(sku, listing_id).shown
+        return None if shown is None else shown - self.sales.sold(sku)
+
+    def shown(self, sku: str, listing_id: str) -> Shown:
+        """Return what is known of a listing; an empty record when nothing is."""
+        observed = self.observed.get(sku)
+        return (observed.listings.get(listing_id) if observed else None) or Shown()
+
+    def rows(self, sku: str) -> Iterator[Row]:
+        """Yield the rows that must be told: another number, or an intent whose answer never came."""
+        desired, observed = self.desired(sku), self.observed.get(sku)
+        hidden = observed.hidden if observed else 0
+        for listing_id, listing in self.listings.get(sku, {}).items():
+            shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
+            quantity = target(desired, hidden, expected)
+            if quantity is not None and (quantity != shown.shown or shown.request_id is not None):
+                version = self.levels[sku].version
+                yield Row(sku=sku, listing=listing, quantity=quantity, version=version, expected=expected)
+
+    def sale(self, outcome: OrderOutcome) -> bool:
+        """Take up a decision about this channel's own order; returns whether hidden units were found in it."""
+        if not self.compares or outcome.channel != self.channel:
+            return False
+        return self._sold(outcome.sku, key(outcome.order_id, outcome.version), units(outcome), outcome.ordered_at)
+
+    def _sold(self, sku: str, sale: str, taken: int, ordered_at: int) -> bool:
+        if not taken or not self.sales.add(sku, sale, taken):
+            return False
+        observed = self.observed.get(sku)
+        found_at = self.hiding.get(sku)
+        if observed is None or found_at is None or taken < 0 or ordered_at > found_at + CLOCK_MARGIN_MS:
+            return False
+        self.sales.settle(sku, [sale])
+        if taken > observed.hidden:
+            self.sales.add(sku, f"{sale}+", taken - observed.hidden)
+        self.put_observed(replace(observed, hidden=max(0, observed.hidden - taken)))
+        return True
+
+    def put_level(self, level: StockLevel) -> ChannelLevel | None:
+        """
+        Take up a level; returns the channel's record where its own sale has already brought it to the desired number.
+
+        That is believed only if nothing else can have moved it (design: "The source channel"); else it is told.
+        """
+        self.levels[level.sku] = level
+        cause = level.cause
+        if cause.kind is not CauseKind.ORDER or cause.channel != self.channel:
+            return None
+        inferred = self._inferred(level)
+        if self.compares and cause.listing_sku == level.sku and cause.ordered_at is not None:
+            self._sold(level.sku, str(level.version), cause.delta, cause.ordered_at)
+        if inferred is not None:
+            self.sales.settle(level.sku, self.sales.known(level.sku))
+            self.put_observed(inferred)
+        return inferred
+
+    def _inferred(self, level: StockLevel) -> ChannelLevel | None:
+        cause, observed, listings = level.cause, self.observed.get(level.sku), self.listings.get(level.sku, {})
+        if observed is None or len(listings) != 1 or cause.listing_sku != level.sku or cause.delta <= 0:
+            return None
+        (listing_id,) = listings
+        shown, desired = self.shown(level.sku, listing_id), self.desired(level.sku)
+        if desired is None or shown.shown is None or shown.request_id is not None or observed.hidden:
+            return None
+        if (cause.ordered_at or 0) <= (shown.sent_at or 0) + SOURCE_MARGIN_MS or shown.shown - cause.delta != desired:
+            return None
+        told = replace(shown, shown=desired, inferred=True)
+        return replace(observed, listings={**observed.listings, listing_id: told})
+
+    def passed(self, through: int) -> list[str]:
+        """Take up how far the order poll has come; returns the SKUs whose hidden sales it has outlived."""
+        self.through = max(self.through, through)
+        found = [sku for sku, at in self.hiding.items() if self.through >= at + HIDDEN_MARGIN_MS]
+        for sku in found:
+            self.put_observed(replace(self.observed[sku], hidden=0))
+        return found

@@ -1,0 +1,42 @@
+"""`python -m publishers command`: tell a channel's active publisher to do something, wherever it runs."""
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from schemas.cluster import now_ms
+from schemas.codec import encode
+from schemas.events import headers
+from schemas.records import Command, PublisherCommand
+from schemas.settings import Config
+from schemas.topics import publisher_command
+
+SENT_WITHIN_S = 30.0
+COMMANDS = (Command.REPLAY, Command.ENABLE, Command.SHADOW, Command.STOP)
+"""What the publisher executes."""
+
+
+class UnsentError(Exception):
+    """Kafka did not take the command; nothing will happen."""
+
+
+def send(config: Config, channel: str, command: Command, sku: str | None, actor: str) -> None:
+    """Write the command's record and wait until Kafka has it; raises `UnsentError` when it has not."""
+    record = PublisherCommand(command=command, sku=sku, actor=actor, at=now_ms())
+    failures: list[str] = []
+
+    def written(error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            failures.append(error.str())
+
+    name = publisher_command(channel)
+    producer = Producer(config.kafka.producer())
+    producer.produce(
+        config.kafka.topic(name),
+        key=sku,
+        value=encode(record),
+        headers=[*headers(name, f"{command}@{record.at}", "/publishers/command", sku or "", record.at)],
+        on_delivery=written,
+    )
+    if producer.flush(SENT_WITHIN_S):
+        failures.append(f"no answer within {SENT_WITHIN_S:g} s")
+    if failures:
+        raise UnsentError(f"the command was not written: {failures[0]}")

@@ -1,0 +1,59 @@
+"""One call over HTTP.  Every way in which it can fail becomes a `Response`."""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from publishers.push import Request, Response
+
+BODY_MAX = 8 * 1024 * 1024
+"""Most bytes of an answer that are read."""
+CHUNK = 64 * 1024
+
+
+class Delivery:
+    """The connections to one channel."""
+
+    def __init__(self, base_url: str) -> None:
+        """Talk to this base URL; connections are kept open between calls."""
+        self._base_url = base_url.rstrip("/")
+        self._session = aiohttp.ClientSession(headers={"User-Agent": "lastunit", "Content-Type": "application/json"})
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def send(self, request: Request, headers: Mapping[str, str], timeout_ms: int) -> Response:
+        """Make the call; an answer that does not come within `timeout_ms` is a response with status 0."""
+        url, timeout = self._base_url + request.path, aiohttp.ClientTimeout(total=max(1, timeout_ms) / 1_000)
+        try:
+            async with self._session.request(
+                request.method, url, data=request.body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as answer:
+                body = await _read(answer)
+                names = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(status=answer.status, headers=names, body=body)
+        except aiohttp.ClientConnectorError as error:
+            return Response(status=0, err=f"no connection: {error.os_error}", unsent=True)
+        except asyncio.TimeoutError:  # noqa: UP041 - aiohttp's own errors derive from asyncio's name
+            return Response(status=0, err=f"no answer within {timeout_ms} ms")
+        except (aiohttp.ClientError, OSError) as error:
+            return Response(status=0, err=f"connection failed: {error!r}")
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """Read the body up to `BODY_MAX`; a longer one is cut and thus unreadable, never a full memory."""
+    parts, size = [], 0
+    async for part in answer.content.iter_chunked(CHUNK):
+        parts.append(part)
+        size += len(part)
+        if size > BODY_MAX:
+            break
+    return b"".join(parts)

@@ -1,0 +1,120 @@
+"""What a call leaves behind: intents before it, results after it.  Pure."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from publishers.push import ChannelDown, Delivered, Rejected, Retry, Row, Shows, Verdict
+from schemas.records import ChannelLevel, DeadLetter, Reason, Shown, Status
+
+ERR_MAX = 300
+"""Most characters of a channel's own words that are kept."""
+
+Judged = Sequence[tuple[Row, Verdict]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a call was answered and when, after the n-th failure, the next attempt is due (None: no more)."""
+
+    now: int
+    due: Callable[[int], int | None]
+    counts: bool = True
+    """Whether a channel that is down costs an attempt: a probe does not."""
+    reads: bool = False
+    """Whether the call only asked: then no answer to it closes an intent but the number itself."""
+
+
+def intent(old: ChannelLevel | None, rows: Sequence[Row], request_id: str, now: int, since: int) -> ChannelLevel:
+    """Return the record that stands before a call with these rows of one SKU is made."""
+    base = old or ChannelLevel(sku=rows[0].sku, status=Status.SENDING, at=now)
+    told = {
+        row.listing.listing_id: replace(
+            base.listings.get(row.listing.listing_id, Shown()),
+            sent=row.quantity,
+            sent_version=row.version,
+            sent_at=now,
+            request_id=request_id,
+        )
+        for row in rows
+    }
+    return replace(
+        base, listings={**base.listings, **told}, status=Status.SENDING, next_attempt_at=None, dirty_since=since, at=now
+    )
+
+
+def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
+    """Return the record after the answer to a call with these rows of one SKU."""
+    listings = dict(old.listings)
+    for row, verdict in judged:
+        name = row.listing.listing_id
+        listings[name] = _shown(listings.get(name, Shown()), row, verdict, moment)
+    told = replace(old, listings=listings, status=Status.SENDING, next_attempt_at=None, at=moment.now)
+    verdicts = [verdict for _, verdict in judged]
+    for verdict in verdicts:
+        if isinstance(verdict, Rejected):
+            return _dead(told, Reason.REJECTED, verdict.reason)
+    for verdict in verdicts:
+        if isinstance(verdict, Retry | ChannelDown):
+            return failed(told, verdict, moment)
+    if len(judged) == len(listings) and all(isinstance(verdict, Delivered) for verdict in verdicts):
+        return replace(told, attempt=0, err=None)
+    return told
+
+
+def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
+    if isinstance(verdict, Delivered):
+        return replace(old, shown=row.quantity, shown_at=moment.now, inferred=False, request_id=None)
+    if isinstance(verdict, Shows):
+        return replace(old, shown=verdict.quantity, shown_at=moment.now, inferred=False, request_id=None)
+    unsure = isinstance(verdict, Retry | ChannelDown) and verdict.unsure
+    return old if unsure or moment.reads else replace(old, request_id=None)
+
+
+def failed(old: ChannelLevel, verdict: Retry | ChannelDown, moment: Moment) -> ChannelLevel:
+    """Return the record after a failure that may pass: on the next rung of the ladder, or dead after the last."""
+    name = "channel_down" if isinstance(verdict, ChannelDown) else "retry"
+    err = f"{name}: {verdict.reason}"[:ERR_MAX]
+    if isinstance(verdict, ChannelDown) and not moment.counts:
+        return replace(old, status=Status.RETRYING, next_attempt_at=old.next_attempt_at or moment.now, err=err)
+    attempt = old.attempt + 1
+    due = moment.due(attempt)
+    if due is None:
+        return _dead(replace(old, attempt=attempt), Reason.LADDER_EXHAUSTED, verdict.reason)
+    return replace(old, status=Status.RETRYING, attempt=attempt, next_attempt_at=due, err=err, at=moment.now)
+
+
+def _dead(old: ChannelLevel, reason: Reason, words: str) -> ChannelLevel:
+    return replace(old, status=Status.DEAD, next_attempt_at=None, err=f"{reason}: {words}"[:ERR_MAX])
+
+
+def in_step(old: ChannelLevel, now: int) -> ChannelLevel:
+    """Return the record of a SKU that shows what it should."""
+    return replace(old, status=Status.IN_STEP, attempt=0, next_attempt_at=None, err=None, dirty_since=None, at=now)
+
+
+def dead_letter_id(channel: str, record: ChannelLevel) -> str:
+    """Return the id of the dead letter of a dead record, so that its end can be told without keeping it."""
+    return f"{channel}-{hashlib.sha256(record.sku.encode()).hexdigest()[:24]}-{record.at}"
+
+
+def dead_letter(channel: str, record: ChannelLevel) -> DeadLetter:
+    """Return the dead letter of a record that has just died."""
+    reason, _, words = (record.err or "").partition(": ")
+    sent = [shown.sent for shown in record.listings.values() if shown.sent is not None]
+    return DeadLetter(
+        dead_letter_id=dead_letter_id(channel, record),
+        reason=Reason(reason),
+        err=words,
+        at=record.at,
+        sku=record.sku,
+        channel=channel,
+        qty=sent[-1] if sent else None,
+        attempts=record.attempt,
+    )
+
+
+def resolution(channel: str, record: ChannelLevel, words: str, now: int) -> DeadLetter:
+    """Return the record that closes a dead record's letter, because the SKU is tried again."""
+    died = dead_letter_id(channel, record)
+    return replace(dead_letter(channel, record), dead_letter_id=f"{died}-resolved", resolves=died, err=words, at=now)

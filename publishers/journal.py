@@ -1,0 +1,112 @@
+"""
+The publisher's transactions: intents before calls, results after them.  Blocking; the loop runs it in a thread.
+
+The transactional id belongs to the channel.  Opening the journal fences whoever held it before: from then on the old
+one can write no intent, and therefore makes no call.
+"""
+
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from publishers.work import Out
+from schemas.codec import encode
+from schemas.events import headers
+from schemas.records import ChannelLevel, SyncLog
+from schemas.settings import Config
+from schemas.topics import STOCK_DEADLETTER, SYNC_LOG, channel_level
+
+OPEN_S = 30.0
+COMMIT_S = 20.0
+"""How long one step of a transaction may take before it is retried."""
+GIVE_UP_S = 120.0
+"""How long a transaction is retried before this life of the publisher ends and the next one loads anew."""
+TRANSACTION_MS = 30_000
+POLL_EVERY = 1_000
+"""Records between polls while a transaction is filled, so that librdkafka's queue drains."""
+
+
+class LostError(Exception):
+    """The transactional id has another owner, or its state is unknown: give up the channel and start again."""
+
+
+class Journal:
+    """The one writer of a channel's records."""
+
+    def __init__(self, config: Config, channel: str) -> None:
+        """Connect and fence the previous owner; raises `LostError` when the cluster does not let us."""
+        self._config = config
+        self._channel = channel
+        group = config.kafka.group(f"publisher-{channel}")
+        self._producer = Producer(
+            config.kafka.producer(transactional_id=group, transaction_timeout_ms=TRANSACTION_MS, linger_ms=0)
+        )
+        try:
+            self._producer.init_transactions(OPEN_S)
+        except KafkaException as error:
+            raise LostError(f"cannot take over the transactional id: {error.args[0].str()}") from None
+
+    def commit(self, records: Sequence[Out], done: int | None, member: Consumer) -> None:
+        """
+        Write all records in one transaction, and, with `done`, that commands below that offset are executed.
+
+        Raises `LostError` when somebody else owns the channel now, or when it did not succeed for `GIVE_UP_S`.
+        """
+        deadline = time.monotonic() + GIVE_UP_S
+        while True:
+            try:
+                self._fill(records)
+                if done is not None:
+                    self._mark(done, member)
+                self._finish(deadline)
+            except KafkaException as error:
+                self._abort(error.args[0], deadline)
+            else:
+                return
+
+    def _fill(self, records: Sequence[Out]) -> None:
+        self._producer.begin_transaction()
+        for number, record in enumerate(records, start=1):
+            name, key, record_id = self._address(record)
+            self._producer.produce(
+                self._config.kafka.topic(name),
+                key=key,
+                value=encode(record),
+                headers=[*headers(name, record_id, f"/publishers/{self._channel}", key.decode(), 0)],
+            )
+            if number % POLL_EVERY == 0:
+                self._producer.poll(0)
+
+    def _address(self, record: Out) -> tuple[str, bytes, str]:
+        """Return a record's topic, key and id."""
+        if isinstance(record, ChannelLevel):
+            return channel_level(self._channel), record.sku.encode(), f"{record.sku}@{record.at}"
+        if isinstance(record, SyncLog):
+            return SYNC_LOG, record.sku.encode(), f"{record.call_id}@{record.listing_id}"
+        return STOCK_DEADLETTER, (record.sku or "").encode(), record.dead_letter_id
+
+    def _mark(self, done: int, member: Consumer) -> None:
+        topic = self._config.kafka.topic(f"publisher.command.{self._channel}")
+        position = TopicPartition(topic, 0, done)
+        self._producer.send_offsets_to_transaction([position], member.consumer_group_metadata(), COMMIT_S)
+
+    def _finish(self, deadline: float) -> None:
+        while True:
+            try:
+                self._producer.commit_transaction(COMMIT_S)
+            except KafkaException as error:
+                # Retriable: the commit may be under way; asking again is how librdkafka finds out.
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def _abort(self, error: KafkaError, deadline: float) -> None:
+        """Make ready for another try; raises `LostError` where there is none."""
+        if error.fatal() or not error.txn_requires_abort() or time.monotonic() > deadline:
+            raise LostError(f"transaction failed: {error.str()}")
+        try:
+            self._producer.abort_transaction(COMMIT_S)
+        except KafkaException as again:
+            raise LostError(f"transaction failed and cannot be aborted: {again.args[0].str()}") from None

@@ -1,0 +1,227 @@
+"""
+One life of a publisher: load the tables, stand by, own the channel, tell it, until the ownership or the process ends.
+
+A life never repairs itself: when it has lost the channel, or does not know, it ends, and the next one loads anew.
+"""
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from publishers.controller import Controller
+from publishers.delivery import Delivery
+from publishers.journal import Journal, LostError
+from publishers.membership import Membership
+from publishers.metrics import Metrics
+from publishers.push import Credentials, Delivered
+from publishers.reader import Item, Reader
+from publishers.work import Call, Gate
+from schemas.cluster import now_ms
+from schemas.config import ConfigError
+from schemas.records import ChannelLevel, Command, Listing, OrderOutcome, PublisherCommand, StockLevel, Watermark
+from schemas.settings import Config
+from schemas.topics import channel_level
+
+FRESH_MS = 2_000
+"""An intent older than this is written again before its call: a process that was paused finds out that it is fenced."""
+SLICE = 2_000
+"""Records that are taken up before the loop looks up again."""
+STANDBY_S = 1.0
+SHADOW_LOG_MS = 10_000
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a life is made of; the process keeps them, each life gets fresh ones."""
+
+    config: Config
+    channel: str
+    controller: Controller
+    reader: Reader
+    membership: Membership
+    delivery: Delivery
+    metrics: Metrics
+    headers: Callable[[], Mapping[str, str]]
+    wake: asyncio.Event
+    stop: asyncio.Event
+
+
+class Life:
+    """Runs one life; `progressed_at` and `ready` are for the health endpoints."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Take the parts; nothing starts before `run`."""
+        self.parts = parts
+        self.controller = parts.controller
+        self.ready = False
+        self.progressed_at = now_ms()
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._journal: Journal | None = None
+        self._replays: list[tuple[int, PublisherCommand]] = []
+        self._done: int | None = None
+        self._shadow_logged = 0
+        self._refused_with: Mapping[str, str] = {}
+
+    async def run(self) -> None:
+        """Live; returns when the process stops, raises `LostError` when the channel is lost."""
+        self.parts.reader.start()
+        self.parts.membership.start()
+        try:
+            await self._stand_by()
+            if not self.parts.stop.is_set():
+                await self._take_over()
+                await self._work()
+        finally:
+            self.controller.active = False
+            await asyncio.to_thread(self.parts.membership.close)
+            await asyncio.to_thread(self.parts.reader.close)
+            self._threads.shutdown(wait=True)
+
+    async def _stand_by(self) -> None:
+        """Keep the tables until they are loaded and the channel is ours."""
+        while not self.parts.stop.is_set():
+            loaded = self.parts.reader.loaded()
+            await self._take_in()
+            self.ready = loaded
+            if loaded and self.parts.membership.owned:
+                return
+            await self._sleep(STANDBY_S)
+
+    async def _take_over(self) -> None:
+        """Fence the previous owner, read what it wrote last, and begin."""
+        parts = self.parts
+        self._journal = await self._in_thread(lambda: Journal(parts.config, parts.channel))
+        ends = await asyncio.to_thread(parts.reader.ends, channel_level(parts.channel))
+        executed = await asyncio.to_thread(parts.membership.executed)
+        while not parts.reader.passed(ends):
+            await self._take_in()
+            await self._sleep(STANDBY_S)
+        await self._take_in()
+        self.controller.activate(now_ms())
+        for offset, command in self._replays:
+            if offset >= executed:
+                self._execute(offset, command)
+        log.info("active", extra={"channel": parts.channel, "dirty": len(self.controller.tasks.queue)})
+
+    async def _work(self) -> None:
+        while not self.parts.stop.is_set() and self.parts.membership.owned:
+            await self._take_in()
+            step = self.controller.plan(now_ms(), uuid.uuid4().hex)
+            await self._commit()
+            if isinstance(step, Call):
+                await self._call(step)
+            else:
+                self._look_around()
+                await self._sleep(step / 1_000)
+        await self._commit()
+        if not self.parts.stop.is_set():
+            raise LostError("another member owns the channel now")
+
+    async def _call(self, call: Call) -> None:
+        while now_ms() - call.at > FRESH_MS:
+            call = self.controller.renew(call, now_ms())
+            await self._commit()
+        try:
+            headers = self.parts.headers()
+        except ConfigError as error:
+            self.controller.withheld(call, str(error), now_ms())
+            return
+        timeout = self.controller.setup.call_timeout_ms - (now_ms() - call.at)
+        response = await self.parts.delivery.send(call.request, headers, timeout)
+        now = now_ms()
+        answer = self.controller.answer(call, response, now)
+        levels = self.controller.book.levels
+        lags = [
+            max(0, now - levels[row.sku].updated_at)
+            for row, verdict in zip(call.rows, answer.verdicts, strict=True)
+            if isinstance(verdict, Delivered)
+        ]
+        self.parts.metrics.called(call, answer, response, lags, now - call.at)
+        if isinstance(answer.verdicts[0], Credentials):
+            self._refused_with = headers
+            log.error("the channel refuses us, nothing is told", extra={"reason": answer.verdicts[0].reason})
+
+    def _look_around(self) -> None:
+        """Look at what changes without a record: secrets that were rotated, and the diff while in shadow."""
+        if self.controller.refused is not None:
+            try:
+                rotated = self.parts.headers() != self._refused_with
+            except ConfigError as error:
+                log.debug("no secrets yet: %s", error)
+            else:
+                if rotated:
+                    self.controller.secrets_changed()
+        now = now_ms()
+        if self.controller.gate is Gate.SHADOW and now - self._shadow_logged > SHADOW_LOG_MS:
+            self._shadow_logged = now
+            log.info("shadow", extra={"differ": len(self.controller.tasks.queue), "rows": self.controller.sample()})
+
+    async def _commit(self) -> None:
+        records, done = self.controller.tasks.out, self._done
+        journal = self._journal
+        if journal is None or (not records and done is None):
+            return
+        self.controller.tasks.out, self._done = [], None
+        await self._in_thread(lambda: journal.commit(records, done, self.parts.membership.consumer))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait for an input, but no longer than this."""
+        self.progressed_at = now_ms()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.parts.wake.wait(), seconds)
+        self.parts.wake.clear()
+
+    async def _take_in(self) -> None:
+        self.progressed_at = now_ms()
+        for failed in (self.parts.reader.failed, self.parts.membership.failed):
+            if failed is not None:
+                raise LostError(f"reading from Kafka ended: {failed}")
+        now = now_ms()
+        for number, item in enumerate(self.parts.reader.drain(), start=1):
+            self._input(item, now)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+
+    def _input(self, item: Item, now: int) -> None:
+        controller, value = self.controller, item.value
+        match value:
+            case StockLevel():
+                controller.level(value, now)
+            case OrderOutcome():
+                controller.outcome(value, now)
+            case ChannelLevel():
+                controller.observed(value)
+            case Watermark():
+                controller.watermark(value, now)
+            case PublisherCommand():
+                self._command(item.offset, value)
+            case Listing() | None:
+                self._listing(item, now)
+
+    def _listing(self, item: Item, now: int) -> None:
+        channel, _, listing_id = item.key.decode().partition("|")
+        if channel == self.parts.channel and listing_id:
+            self.controller.listing(listing_id, item.value, now)
+
+    def _command(self, offset: int, command: PublisherCommand) -> None:
+        if self.controller.active:
+            self._execute(offset, command)
+        elif command.command is Command.REPLAY:
+            self._replays.append((offset, command))
+        else:
+            self.controller.command(command, now_ms())
+
+    def _execute(self, offset: int, command: PublisherCommand) -> None:
+        log.info("command", extra={"command": command.command, "sku": command.sku, "actor": command.actor})
+        self.controller.command(command, now_ms())
+        self._done = offset + 1

@@ -1,0 +1,90 @@
+"""What a publisher measures, by channel."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from publishers.controller import Controller
+from publishers.push import NAMES, Answer, Response, Throttled
+from publishers.work import Call, Gate
+from schemas.records import Status
+
+LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 8, 15, 30, 60, 300, 900)
+
+
+class Metrics:
+    """The publisher's metrics in a registry of their own."""
+
+    def __init__(self, channel: str) -> None:
+        """Make every metric with its channel's label."""
+        self.registry = CollectorRegistry()
+        self._channel = channel
+        of, and_verdict = ["channel"], ["channel", "verdict"]
+
+        def gauge(name: str, text: str) -> Gauge:
+            made = Gauge(f"lastunit_publisher_{name}", text, of, registry=self.registry)
+            made.labels(channel)
+            return made
+
+        self._calls = Counter(
+            "lastunit_publisher_calls_total",
+            "Calls by the verdict of their first row.",
+            and_verdict,
+            registry=self.registry,
+        )
+        self._rows = Counter("lastunit_publisher_rows_total", "Rows by verdict.", and_verdict, registry=self.registry)
+        self._throttles = Counter(
+            "lastunit_publisher_throttles_total", "Calls that the channel throttled.", of, registry=self.registry
+        )
+        self._lag = Histogram(
+            "lastunit_publisher_lag_seconds",
+            "From a level's change to the channel's acceptance of it.",
+            of,
+            registry=self.registry,
+            buckets=LAG_S,
+        )
+        self._call_time = Histogram(
+            "lastunit_publisher_call_seconds", "Duration of calls.", of, registry=self.registry, buckets=LAG_S
+        )
+        self._dirty = gauge("dirty_skus", "SKUs whose number differs from what the channel shows.")
+        self._oldest = gauge("oldest_dirty_seconds", "How long the SKU that differs longest has differed.")
+        self._circuit = gauge("circuit_open", "1 while only probes are sent.")
+        self._dead = gauge("dead_skus", "SKUs that were given up.")
+        self._retrying = gauge("retrying_skus", "SKUs that wait for their next attempt.")
+        self._hidden = gauge("hidden_units", "Units that the channel has sold and whose orders have not arrived.")
+        self._active = gauge("active", "1 in the process that tells this channel.")
+        self._pushing = gauge("pushing", "1 while calls are made: not in shadow mode, not stopped, not refused.")
+        self._refused = gauge("refused", "1 while the channel refuses our credentials or configuration.")
+        self._undecodable = gauge("undecodable_records", "Records that could not be read since the start.")
+
+    def called(self, call: Call, answer: Answer, response: Response, lags_ms: Sequence[int], duration_ms: int) -> None:
+        """Count a call, its rows and the lags of what was delivered."""
+        names = [NAMES[type(verdict)] for verdict in answer.verdicts]
+        self._calls.labels(self._channel, names[0] if response.status else "no_answer").inc()
+        for name in set(names):
+            self._rows.labels(self._channel, name).inc(names.count(name))
+        self._throttles.labels(self._channel).inc(isinstance(answer.verdicts[0], Throttled))
+        self._call_time.labels(self._channel).observe(duration_ms / 1_000)
+        if not call.reads:
+            for lag in lags_ms:
+                self._lag.labels(self._channel).observe(lag / 1_000)
+
+    def show(self, controller: Controller, undecodable: int, now: int) -> bytes:
+        """Bring the gauges up to date and return everything in Prometheus's text format."""
+        tasks, oldest = controller.tasks, controller.tasks.queue.oldest()
+        pushing = controller.gate is Gate.PUSH and controller.refused is None
+        values = {
+            self._dirty: len(tasks.queue),
+            self._oldest: 0 if oldest is None else max(0, now - oldest) / 1_000,
+            self._circuit: controller.circuit.is_open,
+            self._dead: len(tasks.troubled[Status.DEAD]),
+            self._retrying: len(tasks.troubled[Status.RETRYING]),
+            self._hidden: sum(tasks.book.observed[sku].hidden for sku in tasks.book.hiding),
+            self._active: controller.active,
+            self._pushing: controller.active and pushing,
+            self._refused: controller.refused is not None,
+            self._undecodable: undecodable,
+        }
+        for gauge, value in values.items():
+            gauge.labels(self._channel).set(value)
+        return generate_latest(self.registry)

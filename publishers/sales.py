@@ -1,0 +1,67 @@
+"""
+Sales at the channel itself that have reached us and that its last confirmed number does not yet reflect.  Pure.
+
+A channel lowers its own number when it sells.  Until it confirms a number again we expect what it confirmed last, less
+the sales that we know: comparing with anything else would take known sales for hidden ones.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from schemas.records import OrderOutcome, Result
+
+REMEMBERED = 16
+"""How many settled sales of a SKU are kept: the same sale comes from `stock.level` and from `order.outcome`."""
+
+TOOK: Mapping[Result, str] = {
+    Result.ACCEPTED: "delta",
+    Result.INSUFFICIENT: "shortfall",
+    Result.UNSTOCKED: "shortfall",
+}
+"""Which field of an outcome holds the units that the channel took; in other outcomes it took none."""
+
+
+def units(outcome: OrderOutcome) -> int:
+    """Return by how many units the channel lowered its own number for this outcome (negative: raised)."""
+    name = TOOK.get(outcome.result)
+    return getattr(outcome, name) if name else 0
+
+
+def key(order_id: str, version: int | None) -> str:
+    """Return what a sale is known by: its version of the level, else (no version for a shortfall) its line."""
+    return order_id if version is None else str(version)
+
+
+class Sales:
+    """The known sales by SKU."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._open: dict[str, dict[str, int]] = {}
+        self._settled: dict[str, tuple[str, ...]] = {}
+
+    def add(self, sku: str, sale: str, taken: int) -> bool:
+        """Note a sale of `taken` units; returns False when it is known already."""
+        if sale in self._open.get(sku, ()) or sale in self._settled.get(sku, ()):
+            return False
+        self._open.setdefault(sku, {})[sale] = taken
+        return True
+
+    def sold(self, sku: str) -> int:
+        """Return the units sold since the last confirmed number."""
+        return sum(self._open.get(sku, {}).values())
+
+    def known(self, sku: str) -> tuple[str, ...]:
+        """Return the names of the sales that `sold` counts."""
+        return tuple(self._open.get(sku, ()))
+
+    def settle(self, sku: str, sales: Iterable[str]) -> None:
+        """Take out sales that the channel's confirmed number reflects; a repetition of them changes nothing."""
+        names = tuple(sales)
+        if not names:
+            return
+        self._settled[sku] = (*self._settled.get(sku, ()), *names)[-REMEMBERED:]
+        left = {name: taken for name, taken in self._open.get(sku, {}).items() if name not in names}
+        if left:
+            self._open[sku] = left
+        else:
+            self._open.pop(sku, None)

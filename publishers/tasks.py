@@ -1,0 +1,129 @@
+"""The SKUs that differ and what was written about them: the book, the queue and the records on their way out.  Pure."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from publishers import fold
+from publishers.book import Book
+from publishers.push import ChannelDown
+from publishers.queue import WorkQueue, risk
+from publishers.work import Out, Setup
+from schemas.records import ChannelLevel, Reason, Status
+
+INTENT_MARGIN_MS = 500
+"""How much older than the call timeout an open intent must be before a new owner tells its SKU again."""
+CLIMB = 500
+"""Most rungs that are taken at once while the circuit is open."""
+
+
+class Tasks:
+    """Keeps the queue equal to the difference, and collects the records that say so."""
+
+    def __init__(self, setup: Setup, book: Book) -> None:
+        """Start with nothing to do."""
+        self.setup = setup
+        self.book = book
+        self.queue = WorkQueue()
+        self.out: list[Out] = []
+        self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
+        self.stale: set[tuple[str, str]] = set()
+
+    def index(self) -> None:
+        """Find the troubled SKUs among what was loaded."""
+        for sku, record in self.book.observed.items():
+            self._sort(sku, record.status)
+
+    def _sort(self, sku: str, status: Status) -> None:
+        for kind, skus in self.troubled.items():
+            (skus.add if kind is status else skus.discard)(sku)
+
+    def store(self, record: ChannelLevel) -> None:
+        """Keep a record and write it; a SKU that has just died gets its dead letter."""
+        before = self.book.observed.get(record.sku)
+        self.book.put_observed(record)
+        self.out.append(record)
+        self._sort(record.sku, record.status)
+        if record.status is Status.DEAD and (before is None or before.status is not Status.DEAD):
+            self.out.append(fold.dead_letter(self.setup.channel, record))
+
+    def touch(self, sku: str, now: int, *, at_once: bool = False, since: int | None = None) -> None:
+        """Put a SKU into the queue or take it out, as the difference says; `at_once` overrides the ladder."""
+        observed = self.book.observed.get(sku)
+        if not any(self.book.rows(sku)):
+            self.queue.discard(sku)
+            if observed is not None and observed.status is not Status.IN_STEP:
+                self.close(observed, now)
+            return
+        if observed is not None and observed.status is Status.DEAD:
+            if not self._newer(observed):
+                return
+            observed = self.revive(observed, "the level has changed", now)
+        level = self.book.levels[sku]
+        waits = since or self.queue.since(sku) or (observed.dirty_since if observed else None) or now
+        due = 0 if at_once or observed is None else self._due(observed)
+        self.queue.offer(sku, risk(level.velocity, self._most(sku)), waits, due)
+
+    def _most(self, sku: str) -> int | None:
+        """Return the highest number that a listing of the SKU may show; None when one is not known."""
+        numbers = [self.book.expected(sku, name) for name in self.book.listings[sku]]
+        known = [number for number in numbers if number is not None]
+        return max(known) if len(known) == len(numbers) else None
+
+    def _newer(self, observed: ChannelLevel) -> bool:
+        """Return whether the level has changed since it was last told."""
+        told = max((shown.sent_version or 0 for shown in observed.listings.values()), default=0)
+        return self.book.levels[observed.sku].version > told
+
+    def _due(self, observed: ChannelLevel) -> int:
+        if observed.status is Status.RETRYING:
+            return observed.next_attempt_at or 0
+        opened = [shown.sent_at or 0 for shown in observed.listings.values() if shown.request_id is not None]
+        return max(opened) + self.setup.call_timeout_ms + INTENT_MARGIN_MS if opened else 0
+
+    def close(self, observed: ChannelLevel, now: int) -> None:
+        """Write that a SKU is in step again; a dead one's letter is resolved."""
+        if observed.status is Status.DEAD:
+            self.out.append(fold.resolution(self.setup.channel, observed, "in step again", now))
+        self.store(fold.in_step(observed, now))
+
+    def revive(self, dead: ChannelLevel, why: str, now: int) -> ChannelLevel:
+        """Try a dead SKU again: its letter is resolved, its ladder starts anew."""
+        self.out.append(fold.resolution(self.setup.channel, dead, f"tried again: {why}", now))
+        alive = replace(dead, status=Status.SENDING, attempt=0, at=now)
+        self.store(alive)
+        return alive
+
+    def replay(self, skus: Iterable[str], why: str, now: int) -> None:
+        """Try these SKUs again at once, the dead ones included."""
+        for sku in list(skus):
+            observed = self.book.observed.get(sku)
+            if observed is not None and observed.status is Status.DEAD:
+                self.revive(observed, why, now)
+            if sku in self.book.listings:
+                self.touch(sku, now, at_once=True)
+
+    def channel_is_back(self, now: int) -> None:
+        """Try again at once what failed only because the channel was down."""
+        down = [sku for sku in self.troubled[Status.RETRYING] if self._says(sku, "channel_down")]
+        gave_up = [sku for sku in self.troubled[Status.DEAD] if self._says(sku, Reason.LADDER_EXHAUSTED)]
+        self.replay([*down, *gave_up], "the channel is back", now)
+
+    def newer(self, sku: str, now: int) -> None:
+        """A level or a listing changed: what waits only because the channel was down is not made to wait longer."""
+        observed = self.book.observed.get(sku)
+        retrying = observed is not None and observed.status is Status.RETRYING
+        self.touch(sku, now, at_once=retrying and self._says(sku, "channel_down"))
+
+    def _says(self, sku: str, word: str) -> bool:
+        return (self.book.observed[sku].err or "").startswith(f"{word}:")
+
+    def climb(self, verdict: ChannelDown, moment: fold.Moment) -> None:
+        """Let the rungs that are due take the probe's last answer: no call is made for them."""
+
+        def retrying(sku: str) -> bool:
+            observed = self.book.observed.get(sku)
+            return observed is not None and observed.status is Status.RETRYING and observed.attempt > 0
+
+        for sku, since in self.queue.take(moment.now, CLIMB, retrying):
+            self.store(fold.failed(self.book.observed[sku], verdict, moment))
+            self.touch(sku, moment.now, since=since)
