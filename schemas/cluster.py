@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from schemas.config import Config
 from schemas.topics import Topic, registry
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0
 
 
 class ClusterError(Exception):
