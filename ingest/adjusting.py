@@ -32,6 +32,7 @@ REJECTIONS: dict[type[Exception], Answer] = {
     TooLarge: answers.TOO_LARGE,
     Unavailable: answers.UNAVAILABLE,
     KafkaException: answers.UNAVAILABLE,
+    TimeoutError: answers.UNAVAILABLE,
     ConfigError: answers.UNAVAILABLE,
 }
 
