@@ -31,77 +31,78 @@ def order_fields(order: Order) -> dict[str, Any]:
     }
 
 
-def listing_fields(listing: Listing) -> dict[str, Any]:
+def listing_fields(listing: Listing, key: str) -> dict[str, Any]:
     """Give the fields of an inventory item or a variant that can be searched."""
-    return {"sku": listing.sku, "updated_at": listing.moved_at // 1000}
+    return {"id": listing.ids[key], "sku": listing.sku, "updated_at": listing.moved_at // 1000}
 
 
-def resolvers(account: Account) -> dict[str, Resolver]:
-    """Make the root fields of one account."""
-    shop = account.shop
-    inventory = Inventory(account=account)
-    by_variant: dict[str, Listing] = {}
+class Queries:
+    """The root fields of one account."""
 
-    def orders(call: Call) -> dict[str, Any]:
+    def __init__(self, account: Account) -> None:
+        """Answer from this account's shop."""
+        self.account = account
+        self.shop = account.shop
+        self._finders: Mapping[str, Callable[[str], dict[str, Any] | None]] = {
+            "InventoryItem": self._item,
+            "Location": lambda key: views.location() if key == str(LOCATION_ID) else None,
+            "Order": self._order,
+            "ProductVariant": self._variant,
+            "Refund": self._refund,
+        }
+
+    def table(self) -> dict[str, Resolver]:
+        """Give the resolver of every root field, queries and the mutation."""
+        return {
+            "inventoryItem": lambda call: self.node(call.args["id"]),
+            "inventoryItems": lambda call: self.listings(call, "inventory_item_id", views.item),
+            "inventorySetQuantities": Inventory(account=self.account).set_quantities,
+            "locations": lambda call: connection([([LOCATION_ID], None)], call.args, lambda _: views.location()),
+            "node": lambda call: self.node(call.args["id"]),
+            "nodes": lambda call: [self.node(key) for key in call.args["ids"]],
+            "order": lambda call: self.node(call.args["id"]),
+            "orders": self.orders,
+            "productVariants": lambda call: self.listings(call, "variant_id", views.variant),
+            "shop": lambda _: {
+                "id": gid("Shop", 1),
+                "name": self.account.name,
+                "myshopifyDomain": f"{self.account.name}.myshopify.com",
+            },
+        }
+
+    def orders(self, call: Call) -> dict[str, Any]:
+        """Page through the orders that a search finds, by the asked key."""
         wanted = search(call.args.get("query"))
         key = ORDER_KEYS[call.args.get("sortKey") or "PROCESSED_AT"]
-        rows = sorted(
-            (key(order), place) for place, order in enumerate(shop.orders.values()) if wanted(order_fields(order))
-        )
-        everything = list(shop.orders.values())
-        return connection([(mark, everything[place]) for mark, place in rows], call.args, views.order)
+        rows = [(key(order), order) for order in self.shop.orders.values() if wanted(order_fields(order))]
+        rows.sort(key=lambda row: row[0])
+        return connection(rows, call.args, views.order)
 
-    def listings(kind: str, view: Callable[[Listing], dict[str, Any]]) -> Resolver:
-        def answer(call: Call) -> dict[str, Any]:
-            wanted = search(call.args.get("query"))
-            rows = [
-                ([one.ids[kind]], one)
-                for one in shop.listings.values()
-                if wanted({**listing_fields(one), "id": one.ids[kind]})
-            ]
-            rows.sort(key=lambda row: row[0])
-            return connection(rows, call.args, view)
+    def listings(self, call: Call, key: str, view: Callable[[Listing], dict[str, Any]]) -> dict[str, Any]:
+        """Page through the listings that a search finds, by one of their ids."""
+        wanted = search(call.args.get("query"))
+        rows = [([one.ids[key]], one) for one in self.shop.listings.values() if wanted(listing_fields(one, key))]
+        rows.sort(key=lambda row: row[0])
+        return connection(rows, call.args, view)
 
-        return answer
-
-    def variant_of(key: str) -> dict[str, Any] | None:
-        if key not in by_variant:
-            by_variant.update({str(one.ids["variant_id"]): one for one in shop.listings.values()})
-        return views.variant(by_variant[key]) if key in by_variant else None
-
-    def item_of(key: str) -> dict[str, Any] | None:
-        return views.item(shop.listings[key]) if key in shop.listings else None
-
-    def order_of(key: str) -> dict[str, Any] | None:
-        return views.order(shop.orders[key]) if key in shop.orders else None
-
-    finders: dict[str, Callable[[str], dict[str, Any] | None]] = {
-        "InventoryItem": item_of,
-        "Location": lambda key: views.location() if key == str(LOCATION_ID) else None,
-        "Order": order_of,
-        "ProductVariant": variant_of,
-    }
-
-    def one(node_id: str) -> dict[str, Any] | None:
+    def node(self, node_id: str) -> dict[str, Any] | None:
+        """Find one thing by its global id. Raises Refused for a text that is none."""
         kind, _, key = node_id.removeprefix("gid://shopify/").partition("/")
         if not key or not node_id.startswith("gid://shopify/"):
             message = f"Invalid global id '{node_id}'"
             raise Refused(message, "argumentLiteralsIncompatible")
-        return finders[kind](key) if kind in finders else None
+        return self._finders[kind](key) if kind in self._finders else None
 
-    return {
-        "inventoryItem": lambda call: one(call.args["id"]),
-        "inventoryItems": listings("inventory_item_id", views.item),
-        "inventorySetQuantities": inventory.set_quantities,
-        "locations": lambda call: connection([([LOCATION_ID], None)], call.args, lambda _: views.location()),
-        "node": lambda call: one(call.args["id"]),
-        "nodes": lambda call: [one(key) for key in call.args["ids"]],
-        "order": lambda call: one(call.args["id"]),
-        "orders": orders,
-        "productVariants": listings("variant_id", views.variant),
-        "shop": lambda _: {
-            "id": gid("Shop", 1),
-            "name": account.name,
-            "myshopifyDomain": f"{account.name}.myshopify.com",
-        },
-    }
+    def _item(self, key: str) -> dict[str, Any] | None:
+        return views.item(self.shop.listings[key]) if key in self.shop.listings else None
+
+    def _order(self, key: str) -> dict[str, Any] | None:
+        return views.order(self.shop.orders[key]) if key in self.shop.orders else None
+
+    def _variant(self, key: str) -> dict[str, Any] | None:
+        found = (one for one in self.shop.listings.values() if str(one.ids["variant_id"]) == key)
+        return next((views.variant(one) for one in found), None)
+
+    def _refund(self, key: str) -> dict[str, Any] | None:
+        found = (one for order in self.shop.orders.values() for one in order.refunds if str(one.number) == key)
+        return next((views.refund(one) for one in found), None)

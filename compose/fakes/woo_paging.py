@@ -1,4 +1,4 @@
-"""WooCommerce's answers: errors, pages with their totals, and parameters read as the server reads them. Pure."""
+"""WooCommerce's answers: errors, pages with their totals, and parameters read as the server reads them."""
 
 import math
 from collections.abc import Mapping, Sequence

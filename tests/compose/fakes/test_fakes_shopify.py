@@ -368,3 +368,69 @@ async def test_a_refusal_deep_inside_an_answer_is_an_error_of_its_root(open_acco
     answer = await stand.graphql("{ orders(first: 5) { nodes { lineItems { nodes { id } } } } shop { name } }")
     assert answer["errors"][0]["path"] == ["orders"]
     assert answer["data"] == {"orders": None, "shop": {"name": "shopify-a"}}
+
+
+async def test_single_things_are_read_by_their_id(open_account: Any) -> None:
+    """Orders, refunds, variants, items and the location; an unknown one is null, a text that is no id an error."""
+    stand = await open_account("shopify", webhooks=False)
+    medium, _ = await listings(stand)
+    await stand.control("sell", {"sku": "TEE-M", "qty": 2, "order_id": "77", "line_id": "1"})
+    await stand.control("refund", {"order_id": "77", "lines": [{"line_id": "1", "qty": 1}]})
+    answer = await stand.graphql('{ order(id: "gid://shopify/Order/77") { id refunds(first: 5) { id } } }')
+    refund = answer["data"]["order"]["refunds"][0]["id"]
+    query = """query One($id: ID!) { node(id: $id) { __typename ... on Refund {
+      refundLineItems(first: 5) { nodes { quantity restockType lineItem { id } } } }
+      ... on ProductVariant { sku product { title } inventoryItem { tracked } } } }"""
+    line = {"quantity": 1, "restockType": "RETURN", "lineItem": {"id": "gid://shopify/LineItem/1"}}
+    answer = await stand.graphql(query, {"id": refund})
+    assert answer["data"]["node"] == {"__typename": "Refund", "refundLineItems": {"nodes": [line]}}
+    variant = f"gid://shopify/ProductVariant/{medium['ids']['variant_id']}"
+    answer = await stand.graphql(query, {"id": variant})
+    shown = {"sku": "TEE-M", "product": {"title": "TEE-M"}, "inventoryItem": {"tracked": True}}
+    assert answer["data"]["node"] == {"__typename": "ProductVariant", **shown}
+    assert (await stand.graphql(query, {"id": "gid://shopify/Order/9"}))["data"] == {"node": None}
+    assert (await stand.graphql(query, {"id": "77"}))["errors"][0]["path"] == ["node"]
+
+
+async def test_the_catalogue_and_the_location_can_be_discovered(open_account: Any) -> None:
+    """Variants with their items, newest last; the one location."""
+    stand = await open_account("shopify", webhooks=False)
+    query = (
+        "{ productVariants(first: 1) { edges { cursor node { sku inventoryItem { id } } } pageInfo { hasNextPage } } }"
+    )
+    answer = (await stand.graphql(query))["data"]["productVariants"]
+    assert answer["edges"][0]["node"]["sku"] == "TEE-M"
+    assert answer["pageInfo"]["hasNextPage"] is True
+    answer = await stand.graphql("{ locations(first: 5) { nodes { id isActive } } }")
+    assert answer["data"]["locations"]["nodes"] == [{"id": LOCATION, "isActive": True}]
+
+
+async def test_a_query_over_1000_points_is_refused(open_account: Any) -> None:
+    """No single query may cost more, however full the bucket."""
+    stand = await open_account("shopify", webhooks=False)
+    deep = "orders(first: 250) { nodes { lineItems(first: 250) { nodes { variant { inventoryItem { id } } } } } }"
+    copies = " ".join(f"a{number}: {deep}" for number in range(3))
+    answer = await stand.graphql(f"{{ {copies} }}")
+    assert answer["errors"][0]["extensions"]["code"] == "MAX_COST_EXCEEDED"
+
+
+async def test_an_edit_tells_the_difference_and_not_the_order(open_account: Any, receiver: Any) -> None:
+    """`orders/edited`, where it is subscribed to, names the line and its delta."""
+    stand = await open_account("shopify")
+    await stand.control("webhook", {"url": receiver.url, "topics": ["orders/edited"]})
+    await stand.control("sell", {"sku": "TEE-M", "qty": 2, "order_id": "77", "line_id": "1"})
+    await stand.control("edit", {"order_id": "77", "line_id": "1", "qty": 1})
+    headers, body = (await receiver.wait(1))[0]
+    assert headers["X-Shopify-Topic"] == "orders/edited"
+    edit = json.loads(body)["order_edit"]
+    assert (edit["order_id"], edit["line_items"]) == (77, {"additions": [], "removals": [{"id": 1, "delta": 1}]})
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"variables": {}}'])
+async def test_a_post_without_a_query_is_a_400(open_account: Any, body: bytes) -> None:
+    """What is no GraphQL post does not reach the bucket."""
+    stand = await open_account("shopify", webhooks=False)
+    url = stand.server.make_url("/admin/api/2026-10/graphql.json")
+    headers = {"X-Shopify-Access-Token": "ck_key:cs_secret"}
+    async with stand.session.post(url, data=body, headers=headers) as answer:
+        assert answer.status == 400
