@@ -74,8 +74,7 @@ class Decided:
     The first outcome is the record's own line, the others are lines that it served or closed; each belongs under
     `line_key(outcome.order_id, outcome.sku)`.  A level is written when its version or its waiting lines change, and
     only then: whoever reads `stock.level` sees versions that never fall, and the same version twice only where the
-    second names other waiting lines.  What an outcome does beside that (a duplicate edit, a line too old, a refusal)
-    moves no level, so the level's `source`, `velocity` and `cause` stay those of the last record that did.
+    second names other waiting lines; `source`, `velocity` and `cause` are those of the last record that was written.
     """
 
     level: StockLevel | None
@@ -114,9 +113,8 @@ def decide(record: Input, at: Position, now: int, tables: Tables, settings: Sett
         own = rule_records.own(record, order_id, step, draft.quantity, None, stamp)
         return Decided(level=None, outcomes=(own,))
     outcomes = _finish(record, order_id, step, draft, stamp, tables)
-    if not draft.changed:
-        return Decided(level=None, outcomes=outcomes)
-    return Decided(level=rule_records.level(record, before, draft, policy, step, stamp), outcomes=outcomes)
+    level = rule_records.level(record, before, draft, policy, step, stamp) if draft.changed else None
+    return Decided(level=level, outcomes=outcomes)
 
 
 def _known(record: Input, line: OrderOutcome) -> Ignored | None:
@@ -141,7 +139,7 @@ def _finish(
         return tables.line(line_key(waiting, record.sku))
 
     quantity, version = draft.quantity, draft.version
-    served = draft.serve(find) if draft.queue.lines else ()
+    served = draft.serve(find)
     if draft.settle_pause():
         version = draft.version
     own = rule_records.own(record, order_id, step, quantity, version if version != draft.start else None, stamp)
