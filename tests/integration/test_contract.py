@@ -73,7 +73,9 @@ def test_topics_are_as_the_registry_says_and_creating_again_changes_nothing(
     assert all(len(value) == 22 for value in ids.values())
 
 
-def test_a_topic_that_differs_is_named(config_file: ConfigFile, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_topic_that_differs_is_named(
+    config_file: ConfigFile, eventually: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     """A service would refuse to start: unequal counts tear a SKU's records apart."""
     path = config_file(channels=[])
     config = load(path)
@@ -85,6 +87,7 @@ def test_a_topic_that_differs_is_named(config_file: ConfigFile, capsys: pytest.C
     wrong = ConfigResource(ResourceType.TOPIC, config.kafka.topic("order.outcome"), incremental_configs=[entry])
     for done in admin.incremental_alter_configs([wrong]).values():
         done.result(10)
+    eventually(lambda: len(check(config)) == 2)  # the broker answers before every reader of its metadata knows
 
     assert main(["topics", "--check", "--config", str(path)]) == 1
     said = capsys.readouterr().err
