@@ -9,7 +9,10 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from schemas.config import Config
 from schemas.topics import Topic, registry
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
+"""How long an answering cluster may take for a change."""
+ANSWER_S = 10.0
+"""How long to wait for a cluster that may not be there at all."""
 
 
 class ClusterError(Exception):
@@ -62,7 +65,7 @@ def check(config: Config) -> list[str]:
     Raises `ClusterError` when the cluster does not answer.
     """
     try:
-        found = {name: len(t.partitions) for name, t in _admin(config).list_topics(timeout=TIMEOUT_S).topics.items()}
+        found = {name: len(t.partitions) for name, t in _admin(config).list_topics(timeout=ANSWER_S).topics.items()}
         return [*_count_faults(config, found), *_setting_faults(config, found)]
     except KafkaException as error:
         raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap}: {error.args[0].str()}") from None
