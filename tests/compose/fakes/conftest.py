@@ -16,7 +16,7 @@ from compose.fakes.server import ACCOUNT, application
 
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN = "ck_key:cs_secret"
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 
 
 @dataclass(kw_only=True)
