@@ -124,10 +124,9 @@ def outcome(sku: str, number: int) -> records.OrderOutcome:
 class Hub:
     """Writes what the processor and the publishers would write."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, **more: str) -> None:
         self.config = config
-        self.producer = Producer(config.kafka.producer(linger_ms=20))
-        self.sent = 0
+        self.producer = Producer(config.kafka.producer(linger_ms=20, **more))
 
     def put(self, topic: str, sku: str, record: Record | None, key: bytes | None = None) -> None:
         """Send one record into its SKU's partition."""
@@ -142,7 +141,6 @@ class Hub:
             partition=partition_of(sku.encode(), self.config.kafka.partitions),
         )
         self.producer.poll(0)
-        self.sent += 1
 
     def orders(self, numbers: range) -> None:
         """Send one decision a number, over 20 SKUs, and wait until Kafka has them."""
@@ -182,11 +180,17 @@ def start(service: Service, config: tuple[Path, Config], database: str) -> Calla
     return run
 
 
+def read(child: Child, path: str) -> bytes:
+    """Read one of the ledger's own pages."""
+    with urllib.request.urlopen(f"http://{child.address}{path}", timeout=5) as answer:
+        body: bytes = answer.read()
+        return body
+
+
 def health(child: Child) -> dict[str, Any]:
     """Read `/healthz`."""
-    with urllib.request.urlopen(f"http://{child.address}/healthz", timeout=5) as answer:
-        state: dict[str, Any] = json.loads(answer.read())
-        return state
+    state: dict[str, Any] = json.loads(read(child, "/healthz"))
+    return state
 
 
 def exactly_once(dsn: str, numbers: range) -> None:
@@ -295,14 +299,16 @@ def test_history_can_be_added_to_and_nothing_else(
     exactly_once(database, range(3))
 
 
+@pytest.mark.parametrize("running", [False, True])
 def test_a_topic_that_was_made_again_does_not_collide(
-    hub: Hub, start: Callable[[], Child], database: str, eventually: Eventually
+    hub: Hub, start: Callable[[], Child], database: str, eventually: Eventually, *, running: bool
 ) -> None:
     """The same offsets in a new topic of the same name are other records: both histories stand."""
     child = start()
     hub.orders(range(10))
     eventually(lambda: count(database, "order_events") == 10)
-    assert child.stop() == 0
+    if not running:
+        assert child.stop() == 0
     name = hub.config.kafka.topic(topics.ORDER_OUTCOME)
     admin = AdminClient(hub.config.kafka.client())
     admin.delete_topics([name])[name].result(30)
@@ -311,8 +317,9 @@ def test_a_topic_that_was_made_again_does_not_collide(
     again = Hub(hub.config)
     eventually(lambda: name in again.producer.list_topics(name, timeout=10).topics)
     again.orders(range(10, 16))
-    start()
-    eventually(lambda: count(database, "order_events") == 16)
+    if not running:
+        start()
+    eventually(lambda: count(database, "order_events") == 16, 40)
     exactly_once(database, range(16))
     assert len(fetch(database, "SELECT DISTINCT topic_id FROM order_events")) == 2
 
@@ -330,6 +337,30 @@ def test_what_cannot_be_read_or_stored_is_written_down_and_passed(
     eventually(lambda: count(database, "products") == 1 and count(database, "ledger_faults") == 3)
     kinds = fetch(database, "SELECT kind FROM ledger_faults ORDER BY kind")
     assert kinds == [("unreadable",), ("unreadable",), ("unstorable",)]
+
+
+def test_the_metrics_say_what_was_written_and_what_is_left(
+    hub: Hub, start: Callable[[], Child], database: str, eventually: Eventually
+) -> None:
+    """Rows by table, PostgreSQL up, and no lag, though an aborted transaction and its marker stand at the end."""
+    child = start()
+    writer = Hub(hub.config, transactional_id=hub.config.kafka.group("processor"))
+    writer.producer.init_transactions(30)
+    writer.producer.begin_transaction()
+    writer.orders(range(30))
+    writer.producer.commit_transaction(30)
+    writer.producer.begin_transaction()
+    writer.orders(range(30, 60))
+    writer.producer.abort_transaction(30)
+    eventually(partial(reached, database, 30))
+    wanted = [
+        b'lastunit_ledger_rows_total{table="order_events"} 30.0\n',
+        b'lastunit_ledger_lag_records{topic="order.outcome"} 0.0\n',
+        b"lastunit_ledger_postgres_up 1.0\n",
+        b"lastunit_ledger_batch_seconds_count",
+    ]
+    eventually(lambda: all(line in read(child, "/metrics") for line in wanted))
+    assert json.loads(read(child, "/readyz"))["partitions"] == 4 * hub.config.kafka.partitions
 
 
 def test_two_ledgers_share_the_work_without_doubling(
