@@ -11,11 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
-from compose.runner.child import ChildEnded, ChildNotReady
-from compose.runner.deployment import PARTITIONS, TopicsNotCreated, create_topics, write_config
-from compose.runner.image import NotFormatted
-from compose.runner.jars import NotFetched
-from compose.runner.postgres import NotStarted
+from compose.runner.deployment import PARTITIONS, create_topics, write_config
+from compose.runner.errors import CannotRun
 from compose.runner.stack import Stack, default_cache, stack
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             sys.stdout.flush()
             while True:
                 signal.pause()
-    except (NotFetched, NotFormatted, NotStarted, TopicsNotCreated, ChildEnded, ChildNotReady) as error:
+    except CannotRun as error:
         sys.stderr.write(f"{error}\n")
         return 1
 

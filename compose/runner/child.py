@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Protocol
 
 from compose.runner import procfs
+from compose.runner.errors import CannotRun
 
 POLL_S = 0.02
 TAIL_LINES = 15
 
 
-class ChildEnded(RuntimeError):  # noqa: N818 - named for what happened, as the reader of a traceback wants it
+class ChildEnded(CannotRun):
     """A process ended before it was ready: read its output and start it otherwise."""
 
 
-class ChildNotReady(RuntimeError):  # noqa: N818 - named for what happened, as the reader of a traceback wants it
+class ChildNotReady(CannotRun):
     """A process runs but did not become ready in time."""
 
 

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from compose.runner.errors import CannotRun
 from compose.runner.processes import HOME
 
 PARTITIONS = 4
 TOPICS_S = 60.0
 
 
-class TopicsNotCreated(RuntimeError):  # noqa: N818 - the sentence that the user reads
+class TopicsNotCreated(CannotRun):
     """The topics could not be created; the message has the tool's output."""
 
 

