@@ -82,6 +82,14 @@ def ident(holder: Object, name: str) -> str:
     raise wrong(name, "an id", value)
 
 
+def ident_if_any(holder: Object, name: str) -> str:
+    """Return an id as text, "" where there is none: for naming what could not be read."""
+    try:
+        return ident(holder, name)
+    except NotUnderstood:
+        return ""
+
+
 def optional_ident(holder: Object, name: str) -> str:
     """Return an id as text, "" where it is missing, null, empty or 0 (WooCommerce's "none")."""
     return "" if holder.get(name) in (None, 0, "") else ident(holder, name)

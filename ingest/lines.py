@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ingest.deadletters import dead_message
 from ingest.message import Arrival, Message
-from ingest.webhook import Line, Reading, Refused
+from ingest.webhook import Headers, Line, NotUnderstood, Reading, Refused, Webhook
 from schemas import codec, events, ids
 from schemas.records import Listing, OrderConfirmed, Reason
 from schemas.shapes import WireError
@@ -32,6 +32,18 @@ class Messages:
     def all(self) -> tuple[Message, ...]:
         """Return every record; they are acknowledged together or not at all."""
         return self.orders + self.dead
+
+
+def read(kind: Webhook, headers: Headers, body: bytes, now_ms: int) -> Reading:
+    """
+    Return what a webhook says; what is readable but not an order we understand is refused as a whole.
+
+    Raises `BadPayload` or `TooLarge`.
+    """
+    try:
+        return kind.parse(headers, body, now_ms)
+    except NotUnderstood as error:
+        return Reading(refused=(Refused(reason=Reason.UNKNOWN_SHAPE, err=str(error), order=""),))
 
 
 def messages(reading: Reading, arrival: Arrival, find: FindListing) -> Messages:

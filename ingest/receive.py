@@ -15,15 +15,14 @@ from ingest import answers, metrics
 from ingest.answers import Answer
 from ingest.body import read_body
 from ingest.channels import WEBHOOKS
-from ingest.lines import Messages, messages
+from ingest.lines import Messages, messages, read
 from ingest.message import Arrival
 from ingest.producer import Unavailable
 from ingest.service import SERVICE, Service
 from ingest.trace import traceparent
-from ingest.webhook import BadPayload, BadSignature, Headers, NotUnderstood, Reading, Refused, TooLarge
+from ingest.webhook import BadPayload, BadSignature, Headers, Reading, TooLarge
 from schemas.cluster import now_ms
 from schemas.config import Channel, ConfigError, channel_secret
-from schemas.records import Reason
 from schemas.settings import Kind
 
 LOG = logging.getLogger(__name__)
@@ -94,10 +93,7 @@ async def _take(service: Service, channel: Channel, headers: Headers, body: byte
         body_sha256=sha256(body).hexdigest(),
         traceparent=traceparent(headers.get("traceparent")),
     )
-    try:
-        reading = kind.parse(headers, body, now)
-    except NotUnderstood as error:
-        reading = Reading(refused=(Refused(reason=Reason.UNKNOWN_SHAPE, err=str(error), order=""),))
+    reading = read(kind, headers, body, now)
     if len(reading.lines) > service.config.ingest.lines_max:
         raise TooLarge(f"{len(reading.lines)} lines")
     ready = messages(reading, arrival, service.listings.find)

@@ -97,7 +97,14 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
         try:
             lines.append(_line(number, item, times))
         except NotUnderstood as error:
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"lines[{at}].{error}", order=number))
+            refused.append(
+                Refused(
+                    reason=Reason.UNKNOWN_SHAPE,
+                    err=f"lines[{at}].{error}",
+                    order=number,
+                    line=fields.ident_if_any(item, "lineId"),
+                )
+            )
     return Reading(order=number, lines=tuple(lines), refused=tuple(refused))
 
 

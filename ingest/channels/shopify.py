@@ -102,14 +102,21 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
     returned = _returned(order)
     lines, ignored, refused = list[Line](), list[Ignored](), list[Refused]()
     for at, item in enumerate(items):
-        reason = _ignored(order, item)
-        if reason is not None:
-            ignored.append(reason)
-            continue
         try:
+            reason = _ignored(order, item)
+            if reason is not None:
+                ignored.append(reason)
+                continue
             lines.append(_line(number, item, returned, (revision, seen_at_ms, ordered_at)))
         except NotUnderstood as error:
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"line_items[{at}].{error}", order=number))
+            refused.append(
+                Refused(
+                    reason=Reason.UNKNOWN_SHAPE,
+                    err=f"line_items[{at}].{error}",
+                    order=number,
+                    line=fields.ident_if_any(item, "id"),
+                )
+            )
     return Reading(order=number, lines=tuple(lines), ignored=tuple(ignored), refused=tuple(refused))
 
 
@@ -118,7 +125,7 @@ def _returned(order: Object) -> Counter[str]:
     units: Counter[str] = Counter()
     for refund in fields.objects(order, "refunds"):
         for item in fields.objects(refund, "refund_line_items"):
-            if item.get("restock_type") in PUT_BACK:
+            if fields.text(item, "restock_type") in PUT_BACK:
                 units[fields.ident(item, "line_item_id")] += fields.integer(item, "quantity")
     return units
 
@@ -128,7 +135,7 @@ def _ignored(order: Object, item: Object) -> Ignored | None:
     checks = {
         Ignored.TEST_ORDER: order.get("test") is True,
         Ignored.GIFT_CARD: item.get("gift_card") is True,
-        Ignored.THIRD_PARTY: item.get("fulfillment_service") not in (None, "", "manual"),
+        Ignored.THIRD_PARTY: fields.text(item, "fulfillment_service") not in ("", "manual"),
         Ignored.UNTRACKED: item.get("variant_inventory_management", "") is None,
         Ignored.NO_PRODUCT: not item.get("sku") and not item.get("variant_id"),
     }

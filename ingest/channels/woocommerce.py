@@ -86,7 +86,14 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
         try:
             line = _line((number, status), item, (revision, seen_at_ms, ordered_at))
         except NotUnderstood as error:
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"line_items[{at}].{error}", order=number))
+            refused.append(
+                Refused(
+                    reason=Reason.UNKNOWN_SHAPE,
+                    err=f"line_items[{at}].{error}",
+                    order=number,
+                    line=fields.ident_if_any(item, "id"),
+                )
+            )
             continue
         if line.sku or line.listing_id:
             lines.append(line)

@@ -1,0 +1,137 @@
+"""What every kind's tests share: its captured deliveries, how its vendor signs, and our reading of a delivery."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest import lines
+from ingest.channels import WEBHOOKS
+from ingest.message import Arrival
+from schemas.records import Component, Listing
+from schemas.settings import Kind
+
+HERE = Path(__file__).parent
+NOW_MS = 1795300000000
+"""When every delivery of these tests arrives."""
+SECRETS = {
+    Kind.SHOPIFY: ("a-new-secret", "hush"),
+    Kind.WOOCOMMERCE: ("a-new-secret", "hush"),
+    Kind.GENERIC: ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+}
+LISTINGS = {
+    "7001": Listing(channel="acme", listing_id="7001", sku="MAPPED"),
+    "7002": Listing(
+        channel="acme",
+        listing_id="7002",
+        sku="SET",
+        components=(Component(sku="CUP", qty=2), Component(sku="SAUCER", qty=1)),
+    ),
+}
+LISTINGS["SET"] = LISTINGS["7002"]
+Headers = dict[str, str]
+
+
+def _digest(key: bytes, message: bytes) -> str:
+    return base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()
+
+
+def _sign_shopify(body: bytes, secret: str, _now_ms: int) -> Headers:
+    return {"x-shopify-hmac-sha256": _digest(secret.encode(), body)}
+
+
+def _sign_woocommerce(body: bytes, secret: str, _now_ms: int) -> Headers:
+    return {"x-wc-webhook-signature": _digest(secret.encode(), body)}
+
+
+def _sign_generic(body: bytes, secret: str, now_ms: int) -> Headers:
+    stamp = f"msg_1.{now_ms // 1000}."
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signature = f"v1,{_digest(key, stamp.encode() + body)}"
+    return {"webhook-id": "msg_1", "webhook-timestamp": str(now_ms // 1000), "webhook-signature": signature}
+
+
+SIGN: Mapping[Kind, Callable[[bytes, str, int], Headers]] = {
+    Kind.SHOPIFY: _sign_shopify,
+    Kind.WOOCOMMERCE: _sign_woocommerce,
+    Kind.GENERIC: _sign_generic,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One captured delivery of a kind, and what it must become."""
+
+    kind: Kind
+    name: str
+    headers: Headers
+    body: Any
+    expected: dict[str, Any]
+
+    @property
+    def raw(self) -> bytes:
+        """Return the bytes that the vendor signs."""
+        return json.dumps(self.body).encode()
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.name}"
+
+
+def cases() -> list[Case]:
+    """Read all captured deliveries."""
+    return [_case(Kind(path.parent.parent.name), path) for path in sorted(HERE.glob("*/webhooks/*.json"))]
+
+
+def _case(kind: Kind, path: Path) -> Case:
+    delivery = json.loads(path.read_text(encoding="utf-8"))
+    expected = json.loads((path.parent.parent / "records" / path.name).read_text(encoding="utf-8"))
+    headers = {name.lower(): value for name, value in delivery["headers"].items()}
+    return Case(kind, path.stem, headers, delivery["body"], expected)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `case` or `kind` once for each there is."""
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", cases(), ids=str)
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", list(Kind), ids=str)
+
+
+class Desk:
+    """Signs as the vendors do and reads as the service does, without HTTP and Kafka."""
+
+    now_ms = NOW_MS
+
+    def secrets(self, kind: Kind) -> tuple[str, ...]:
+        """Return the secrets in force: a new one, and the old one that senders still use."""
+        return SECRETS[kind]
+
+    def sign(self, kind: Kind, body: bytes, secret: str, now_ms: int = NOW_MS) -> Headers:
+        """Return the headers that prove a body."""
+        return SIGN[kind](body, secret, now_ms)
+
+    def read(self, kind: Kind, headers: Headers, body: bytes, now_ms: int = NOW_MS) -> dict[str, Any]:
+        """Parse a body, and return its records and dead letters as they would stand in Kafka."""
+        reading = lines.read(WEBHOOKS[kind], headers, body, now_ms)
+        arrival = Arrival(channel="acme", received_at=now_ms, body_sha256=hashlib.sha256(body).hexdigest())
+        ready = lines.messages(reading, arrival, lambda _channel, listing_id: LISTINGS.get(listing_id))
+        return {
+            "records": [json.loads(message.value) for message in ready.orders],
+            "deadLetters": [json.loads(message.value) for message in ready.dead],
+            "ignored": [str(reason) for reason in reading.ignored],
+            "poll": reading.poll,
+            "ids": [dict(message.headers)["ce_id"] for message in ready.all],
+            "keys": [message.key for message in ready.orders],
+        }
+
+
+@pytest.fixture(scope="session")
+def desk() -> Desk:
+    """Return what signs and reads."""
+    return Desk()
