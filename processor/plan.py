@@ -1,0 +1,189 @@
+"""
+A batch of records turned into what one transaction writes (pure).
+
+Every decision is written, not only a line's last; a level is written once per batch and SKU, as it is at the batch's
+end.  A record that cannot be decided becomes a dead letter in the same transaction, so it is neither lost nor in the
+way of those behind it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from processor.dead import letter
+from processor.inbox import Item
+from processor.sources import Source
+from processor.stock import Changes, IgnoredReason, Input, Position, Settings, Tables, fold
+from schemas.codec import WireError, decode, encode
+from schemas.events import Headers, headers
+from schemas.partition import partition_of
+from schemas.records import CauseKind, OrderConfirmed, OrderOutcome, Reason, StockAdjusted, StockLevel
+from schemas.topics import ORDER_OUTCOME, STOCK_DEADLETTER, STOCK_LEVEL
+
+WRITER = "/processor"
+_KINDS: Mapping[Source, type[OrderConfirmed | StockAdjusted]] = {
+    Source.ORDERS: OrderConfirmed,
+    Source.ADJUSTMENTS: StockAdjusted,
+}
+_CAUSES = {CauseKind.ORDER: Source.ORDERS, CauseKind.ADJUSTMENT: Source.ADJUSTMENTS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """What a plan must know of the partition it is for; `topic_ids` are those of the source topics now."""
+
+    partition: int
+    partitions: int
+    topic_ids: Mapping[Source, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One record to produce; `topic` is its name without a deployment's prefix."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one transaction writes, what the tables take over once it is committed, and what is counted then."""
+
+    writes: list[Write] = field(default_factory=list)
+    levels: dict[bytes, bytes] = field(default_factory=dict)
+    lines: dict[bytes, bytes] = field(default_factory=dict)
+    results: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+
+
+def plan(items: Sequence[Item], lane: Lane, now: int, tables: Tables, settings: Settings) -> Plan:
+    """Decide `items` in order at time `now` (ms); `tables` are only read."""
+    done = Plan()
+    readable = [(item, record) for item in items if (record := _read(item, lane, now, done)) is not None]
+    try:
+        _decide(readable, lane, now, tables, settings, done)
+    except WireError:
+        return _one_by_one(items, lane, now, tables, settings)
+    return done
+
+
+def _read(item: Item, lane: Lane, now: int, done: Plan) -> Input | None:
+    try:
+        record = decode(_KINDS[item.source], item.record.value or b"")
+        if item.record.key != record.sku.encode():
+            raise WireError("the key is not the SKU")
+        if partition_of(item.record.key, lane.partitions) != lane.partition:
+            raise WireError(f"the key belongs into partition {partition_of(item.record.key, lane.partitions)}")
+    except WireError as error:
+        _bury(item, lane, now, Reason.UNDECODABLE, str(error), done)
+        return None
+    return record
+
+
+def _bury(item: Item, lane: Lane, now: int, reason: Reason, error: str, done: Plan) -> None:
+    found = letter(item.record, item.source, lane.topic_ids[item.source], lane.partition, reason, error, now)
+    key = item.record.key or b""
+    partition = partition_of(key, lane.partitions) if key else lane.partition
+    about = headers(STOCK_DEADLETTER, found.dead_letter_id, WRITER, found.sku or "", now)
+    done.writes.append(Write(STOCK_DEADLETTER, partition, key, encode(found), about))
+    done.dead[reason.value] += 1
+
+
+def _decide(
+    readable: Sequence[tuple[Item, Input]], lane: Lane, now: int, tables: Tables, settings: Settings, done: Plan
+) -> None:
+    at = {_position(item, lane): item for item, _ in readable}
+    changes = fold(((record, _position(item, lane)) for item, record in readable), now, tables, settings)
+    done.writes += _outcomes(changes.outcomes, lane, now, done)
+    done.writes += [_level(level, lane, at, done) for level in changes.levels.values()]
+    _count_ignored(changes, lane, at, now, done)
+
+
+def _position(item: Item, lane: Lane) -> Position:
+    return Position(topic_id=lane.topic_ids[item.source], offset=item.record.offset)
+
+
+def _outcomes(outcomes: Sequence[tuple[bytes, OrderOutcome]], lane: Lane, now: int, done: Plan) -> Iterator[Write]:
+    """Write every decision; those of one source record are told apart by their number."""
+    last, number = None, 0
+    for key, outcome in outcomes:
+        number = number + 1 if outcome.source == last else 0
+        last = outcome.source
+        value = encode(outcome)
+        done.lines[key] = value
+        done.results[outcome.result.value] += 1
+        where = "-".join(f"{topic_id}-{offset}" for topic_id, offset in outcome.source.items())
+        about = headers(ORDER_OUTCOME, f"{lane.partition}-{where}-{number}", WRITER, outcome.sku, now)
+        yield Write(ORDER_OUTCOME, lane.partition, key, value, about)
+
+
+def _level(level: StockLevel, lane: Lane, at: Mapping[Position, Item], done: Plan) -> Write:
+    topic_id = lane.topic_ids[_CAUSES[level.cause.kind]]
+    moved = Position(topic_id=topic_id, offset=level.source[topic_id])
+    about = headers(
+        STOCK_LEVEL,
+        f"{lane.partition}-{topic_id}-{moved.offset}-{level.sku}",
+        WRITER,
+        level.sku,
+        level.updated_at,
+        _traceparent(at[moved].record.headers) if moved in at else None,
+    )
+    key, value = level.sku.encode(), encode(level)
+    done.levels[key] = value
+    return Write(STOCK_LEVEL, lane.partition, key, value, about)
+
+
+def _traceparent(found: Sequence[tuple[str, bytes]]) -> str | None:
+    return next((value.decode("ascii", "replace") for name, value in found if name == "traceparent"), None)
+
+
+def _count_ignored(changes: Changes, lane: Lane, at: Mapping[Position, Item], now: int, done: Plan) -> None:
+    for _, position, reason in changes.ignored:
+        if reason is IgnoredReason.OUT_OF_RANGE:
+            _bury(at[position], lane, now, Reason.OUT_OF_RANGE, "the level would leave its bounds", done)
+        else:
+            done.ignored[reason.value] += 1
+
+
+class _Over:
+    """The tables with what an earlier record of the same batch has changed."""
+
+    def __init__(self, below: Tables, done: Plan) -> None:
+        self._below, self._done = below, done
+
+    def level(self, sku: str) -> StockLevel | None:
+        raw = self._done.levels.get(sku.encode())
+        return self._below.level(sku) if raw is None else decode(StockLevel, raw)
+
+    def line(self, key: bytes) -> OrderOutcome | None:
+        raw = self._done.lines.get(key)
+        return self._below.line(key) if raw is None else decode(OrderOutcome, raw)
+
+
+def _one_by_one(items: Sequence[Item], lane: Lane, now: int, tables: Tables, settings: Settings) -> Plan:
+    """Find the records whose consequences do not fit any record, and bury them alone; slow, and hardly ever needed."""
+    done = Plan()
+    for item in items:
+        step = Plan()
+        record = _read(item, lane, now, step)
+        try:
+            if record is not None:
+                _decide([(item, record)], lane, now, _Over(tables, done), settings, step)
+        except WireError as error:
+            step = Plan()
+            _bury(item, lane, now, Reason.OUT_OF_RANGE, f"its consequences fit no record: {error}", step)
+        _merge(done, step)
+    return done
+
+
+def _merge(done: Plan, step: Plan) -> None:
+    done.writes += step.writes
+    done.levels |= step.levels
+    done.lines |= step.lines
+    done.results += step.results
+    done.ignored += step.ignored
+    done.dead += step.dead

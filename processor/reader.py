@@ -1,0 +1,113 @@
+"""What a lane reads beside its records: log ends, group positions, and its tables' topics from the start."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.structs import OffsetAndMetadata
+
+RETRY_S = 0.2
+POLL_MS = 200
+FETCH_BYTES = 4 * 1_048_576
+
+
+class Reader:
+    """Look-ups for all lanes, over connections that are none of the group's; every call waits as long as it takes."""
+
+    def __init__(self, client: Mapping[str, Any], group: str) -> None:
+        """Connect to nothing yet."""
+        self._client = client
+        self._group = group
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Connect."""
+        self._consumer = _consumer(self._client)
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset after each partition's last committed record."""
+        assert self._consumer is not None
+        consumer = self._consumer
+        return await _retried(lambda: consumer.end_offsets(list(partitions)))
+
+    async def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the first offset that each partition still has."""
+        assert self._consumer is not None
+        consumer = self._consumer
+        return await _retried(lambda: consumer.beginning_offsets(list(partitions)))
+
+    async def committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Return the group's positions, with the topic ids that they were committed for; a missing one is left out."""
+
+        async def ask() -> dict[TopicPartition, OffsetAndMetadata]:
+            admin = AIOKafkaAdminClient(**self._client)
+            try:
+                await admin.start()
+                found = await admin.list_consumer_group_offsets(self._group, partitions=list(partitions))
+            finally:
+                await admin.close()
+            return {tp: position for tp, position in found.items() if position.offset >= 0}
+
+        return await _retried(ask)
+
+    @asynccontextmanager
+    async def log(self, partitions: Sequence[TopicPartition]) -> AsyncIterator[AsyncIterator[Sequence[ConsumerRecord]]]:
+        """Open the partitions' logs as they are now: yields an iterator of shares that ends with them."""
+        ends = await self.ends(partitions)
+        consumer = _consumer(self._client)
+        await consumer.start()
+        try:
+            consumer.assign(list(partitions))
+            await consumer.seek_to_beginning(*partitions)
+            yield _shares(consumer, ends)
+        finally:
+            await consumer.stop()
+
+
+def _consumer(client: Mapping[str, Any]) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **client,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        request_timeout_ms=10_000,
+        metadata_max_age_ms=5_000,
+    )
+
+
+async def _shares(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
+) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    # A log ends in transaction markers, which are never delivered: the position is what tells that it was read.
+    left = {tp for tp, end in ends.items() if await consumer.position(tp) < end}
+    while left:
+        for records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).values():
+            yield records
+        left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
+
+
+async def _retried(ask: Any) -> Any:
+    while True:
+        try:
+            return await ask()
+        except KafkaError as error:
+            if not transient(error):
+                raise
+            await asyncio.sleep(RETRY_S)
+
+
+def transient(error: BaseException) -> bool:
+    """Whether the same call may well succeed later: a broker's trouble, not ours."""
+    return isinstance(error, KafkaTimeoutError | TimeoutError) or (isinstance(error, KafkaError) and error.retriable)

@@ -1,0 +1,45 @@
+"""The two topics that a partition's stock is decided from, and a fetched share of one of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from schemas.topics import ORDER_CONFIRMED, STOCK_ADJUSTED
+
+
+class Source(StrEnum):
+    """A source topic, by its name without a deployment's prefix."""
+
+    ORDERS = ORDER_CONFIRMED
+    ADJUSTMENTS = STOCK_ADJUSTED
+
+
+class Fetched(Protocol):
+    """What is read of a consumed record (aiokafka's `ConsumerRecord` has it)."""
+
+    @property
+    def offset(self) -> int:
+        """Where it stands in its partition."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Its headers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One partition's records of one poll; `session` names the seek after which they were fetched."""
+
+    source: Source
+    partition: int
+    session: int
+    records: Sequence[Fetched]

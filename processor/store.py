@@ -1,0 +1,72 @@
+"""A table's memory, by partition, holding the very bytes that stand in its topic; and the rule's view of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from schemas.codec import decode
+from schemas.records import OrderOutcome, StockLevel
+
+LEVELS_CACHED = 20_000
+"""Decoded levels kept beside the bytes, per partition: hot SKUs are decoded once, memory stays bounded."""
+
+Values = dict[bytes, bytes]
+
+
+class Partitions:
+    """One dictionary of bytes per partition, so that a lost partition's memory goes at once and nothing is scanned."""
+
+    def __init__(self) -> None:
+        """Hold no partition."""
+        self._values: dict[int, Values] = {}
+
+    def open(self, partition: int) -> Values:
+        """Start a partition empty, whatever it held."""
+        self._values[partition] = values = {}
+        return values
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition."""
+        self._values.pop(partition, None)
+
+    def apply(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Take over records in the log's order; a null value deletes."""
+        values = self._values[partition]
+        for key, value in records:
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+
+    def sizes(self) -> Mapping[int, int]:
+        """Return how many keys each partition holds."""
+        return {partition: len(values) for partition, values in self._values.items()}
+
+
+@dataclass(slots=True)
+class View:
+    """The two tables of one partition, as the rule reads them; decoded on demand."""
+
+    levels: Values
+    lines: Values
+    _decoded: dict[str, StockLevel] = field(default_factory=dict)
+
+    def level(self, sku: str) -> StockLevel | None:
+        """Return the SKU's level."""
+        found = self._decoded.get(sku)
+        if found is None and (raw := self.levels.get(sku.encode())) is not None:
+            if len(self._decoded) >= LEVELS_CACHED:
+                self._decoded.clear()
+            found = self._decoded[sku] = decode(StockLevel, raw)
+        return found
+
+    def line(self, key: bytes) -> OrderOutcome | None:
+        """Return the line's newest outcome."""
+        raw = self.lines.get(key)
+        return None if raw is None else decode(OrderOutcome, raw)
+
+    def commit(self, levels: Mapping[bytes, bytes], lines: Mapping[bytes, bytes]) -> None:
+        """Take over what a transaction has committed: memory follows the log, it never leads it."""
+        self.levels.update(levels)
+        self.lines.update(lines)
+        for key in levels:
+            self._decoded.pop(key.decode(), None)
