@@ -81,7 +81,4 @@ class Queue:
 
 
 def _room(lines: tuple[Waiting, ...]) -> bool:
-    count = len(lines)
-    if (count + 1) * LETTERS_EACH <= LETTERS_MAX:
-        return True
-    return count < WAITING_MAX and sum(len(line.order_id) for line in lines) + LETTERS_EACH <= LETTERS_MAX
+    return len(lines) < WAITING_MAX and sum(len(line.order_id) for line in lines) + LETTERS_EACH <= LETTERS_MAX

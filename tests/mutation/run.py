@@ -125,11 +125,11 @@ def by_omission(file: str, source: str) -> Iterator[Mutant]:
             yield Mutant(file, node.lineno, "statement left out", "".join(broken))
 
 
-def mutants(files: list[str]) -> list[Mutant]:
-    """Return every distinct mutant of the files."""
+def mutants(copy: Path, files: list[str]) -> list[Mutant]:
+    """Return every distinct mutant of the files, in the state in which they were copied."""
     found: dict[str, Mutant] = {}
     for file in files:
-        source = (ROOT / file).read_text()
+        source = (copy / file).read_text()
         for mutant in (*by_operators(file, source), *by_omission(file, source)):
             found.setdefault(mutant.source, mutant)
     return list(found.values())
@@ -179,11 +179,12 @@ def survivors(name: str, copy: Path, drawn: list[Mutant], tests: list[str]) -> l
     left = []
     for number, mutant in enumerate(drawn, 1):
         path = copy / mutant.file
+        intact = path.read_text()
         path.write_text(mutant.source)
         if tests_pass(copy, tests, timeout_s):
             left.append(mutant)
             sys.stderr.write(f"{name}: survived {mutant.file}:{mutant.line} {mutant.fault}\n")
-        path.write_text((ROOT / mutant.file).read_text())
+        path.write_text(intact)
         if number % 50 == 0:
             sys.stderr.write(f"{name}: {number} of {len(drawn)}, {len(left)} survived\n")
     return left
@@ -192,7 +193,7 @@ def survivors(name: str, copy: Path, drawn: list[Mutant], tests: list[str]) -> l
 def report(name: str, copy: Path, limit: int, seed: int) -> dict[str, Any]:
     """Draw a target's faults, try them, and return the figures."""
     files, tests = paths(name)
-    everything = mutants(files)
+    everything = mutants(copy, files)
     drawn = Random(seed).sample(everything, min(limit or len(everything), len(everything)))
     left = survivors(name, copy, drawn, tests)
     return {
