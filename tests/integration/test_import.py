@@ -255,7 +255,10 @@ def test_a_file_that_cannot_be_read_is_a_sentence_and_exit_code_2(bench: Bench) 
 
 
 def test_a_cluster_that_does_not_answer_is_exit_code_3(
-    config_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    config_file: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nobody listens: one sentence, no traceback, no partial write."""
     from schemas import cluster

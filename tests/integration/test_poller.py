@@ -1,0 +1,280 @@
+"""The order poller against stand-in channels and a real Kafka: what was sold while nobody listened is not lost."""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from schemas.config import load
+
+SECRETS = {
+    "shopify": {"FAKE_TOKEN": "shpat_secret"},
+    "woocommerce": {"FAKE_TOKEN": "ck_one:cs_two"},
+}
+ENV = {
+    "LASTUNIT_SHOP_ACCESS_TOKEN": "shpat_secret",
+    "LASTUNIT_SHOP_CONSUMER_KEY": "ck_one",
+    "LASTUNIT_SHOP_CONSUMER_SECRET": "cs_two",
+    "LASTUNIT_STOCK_TOKENS": "token",
+}
+FAST = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
+Lines = dict[tuple[str, str], int]
+
+
+class Bench:
+    """One channel's deployment: its stand-in, its poller, and what Kafka holds."""
+
+    def __init__(self, path: Path, base_url: str, service: Any) -> None:
+        self.path, self.base_url, self.service = path, base_url, service
+        self.config = load(path)
+
+    def control(self, word: str, **wish: Any) -> Any:
+        """Drive the stand-in."""
+        request = Request(f"{self.base_url}/_control/{word}", data=json.dumps(wish).encode(), method="POST")
+        with urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def truth(self) -> Lines:
+        """Return the units of every line as the stand-in itself says."""
+        with urlopen(f"{self.base_url}/_control/state", timeout=10) as answer:
+            state = json.load(answer)
+        return {(f"shop_{line['order_id']}_{line['line_id']}", line["sku"]): line["qty"] for line in state["lines"]}
+
+    def sell(self, number: int, lines: int = 1, sku: str = "TEE") -> None:
+        for _ in range(number):
+            sold = [{"sku": f"{sku}-{i}", "qty": 1 + i % 3} for i in range(lines)]
+            assert self.control("sell", lines=sold, respect_levels=False)["result"] == "sold"
+
+    def poller(self, *argv: str, ready: bool = True) -> Any:
+        command = [sys.executable, "-m", "ingest", "poll", "shop", "--config", str(self.path), *argv]
+        return self.service("poll", *command, env=ENV, **({} if ready else {"ready": None}))
+
+    def once(self, *argv: str) -> int:
+        child = self.poller("--once", *argv, ready=False)
+        return int(child.wait(60))
+
+    def records(self, topic: str) -> list[dict[str, Any]]:
+        """Return every record of a topic, in each partition's order."""
+        name = self.config.kafka.topic(topic)
+        reader = Consumer(self.config.kafka.consumer("bench", enable_partition_eof="true"))
+        parts = reader.list_topics(name, timeout=20).topics[name].partitions
+        reader.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in parts])
+        found, ends = list[dict[str, Any]](), 0
+        while ends < len(parts):
+            message = reader.poll(20)
+            assert message is not None, "no answer from Kafka"
+            if message.error():
+                ends += 1
+            elif message.value() is not None:
+                found.append(json.loads(message.value() or b""))
+        reader.close()
+        return found
+
+    def newest(self) -> Lines:
+        """Return the newest state of every line in `order.confirmed`, as its readers decide what is newest."""
+        states: dict[tuple[str, str], tuple[int, int, int]] = {}
+        for record in self.records("order.confirmed"):
+            key, state = (record["orderId"], record["sku"]), (record["revision"], record["seenAt"], record["qty"])
+            states[key] = max(states.get(key, state), state)
+        return {key: state[2] for key, state in states.items()}
+
+    def watermark(self) -> int:
+        return int(self.records("ingest.watermark")[-1]["through"])
+
+
+def settings(kind: str, base_url: str, since: int) -> dict[str, object]:
+    return {
+        "name": "shop",
+        "kind": kind,
+        "since": since,
+        "base_url": base_url,
+        "orders_limit": FAST,
+        "poll_every_ms": 300,
+    }
+
+
+@pytest.fixture(params=["shopify", "woocommerce"])
+def bench(request: pytest.FixtureRequest, config_file: Callable[..., Path], service: Any) -> Bench:
+    kind: str = request.param
+    fake = service(
+        "fake",
+        *(sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", "shop"),
+        env={"FAKE_WEBHOOK_SECRET": "hush", **SECRETS[kind]},
+    )
+    base_url = f"http://{fake.address}"
+    since = int(time.time() * 1000) - 3_600_000
+    made = Bench(config_file([settings(kind, base_url, since)]), base_url, service)
+    made.control("catalogue", products=[{"sku": f"TEE-{i}", "quantity": 10_000} for i in range(130)])
+    return made
+
+
+def test_orders_that_no_webhook_told_of_are_read_once_each(bench: Bench) -> None:
+    """Every line that the channel sold is in Kafka with its units, and the watermark stands at no unread order."""
+    bench.sell(120, lines=2)
+    assert bench.once() == 0
+    assert bench.newest() == bench.truth()
+    assert len(bench.records("order.confirmed")) == 240
+    last = max(record["revision"] for record in bench.records("order.confirmed"))
+    assert bench.watermark() <= min(last, int(time.time() * 1000) - 9_000)
+
+
+def test_an_order_longer_than_a_page_of_lines_is_read_whole(bench: Bench) -> None:
+    """130 lines, 120 of them given back in part, come out with the units that they still hold."""
+    order = bench.control("sell", lines=[{"sku": f"TEE-{i}", "qty": 2} for i in range(130)], respect_levels=False)
+    returned = [{"line_id": line["line_id"], "qty": 1} for line in order["lines"][:120]]
+    bench.control("refund", order_id=order["order_id"], lines=returned, restock_type="return")
+    assert bench.once() == 0
+    assert bench.newest() == bench.truth()
+    assert sorted(bench.newest().values()) == [1] * 120 + [2] * 10
+
+
+def test_cancels_and_returns_are_read_as_what_the_lines_hold_now(bench: Bench) -> None:
+    """A cancelled order holds nothing, a returned unit is given up, and both arrive by the poll alone."""
+    first, second = (bench.control("sell", sku="TEE-0", qty=3, respect_levels=False) for _ in range(2))
+    assert bench.once() == 0
+    bench.control("cancel", order_id=first["order_id"])
+    line = second["lines"][0]["line_id"]
+    bench.control("refund", order_id=second["order_id"], lines=[{"line_id": line, "qty": 1}], restock_type="return")
+    assert bench.once() == 0
+    assert bench.newest() == bench.truth()
+    assert sorted(bench.newest().values()) == [0, 2]
+
+
+def test_a_poller_killed_in_the_middle_loses_no_order(bench: Bench, eventually: Any) -> None:
+    """SIGKILL while orders are being sold and read, three times; the next start reads the rest."""
+    for _ in range(3):
+        child = bench.poller()
+        bench.sell(60)
+        child.kill(signal.SIGKILL)
+        bench.sell(20)
+    bench.poller()
+    eventually(lambda: bench.newest() == bench.truth(), 30)
+    assert len(bench.truth()) == 240
+
+
+def test_throttling_outages_and_odd_answers_are_waited_out(bench: Bench, eventually: Any) -> None:
+    """A storm of 429, then a shop that is down, then one that is slow: the poller goes on by itself."""
+    bench.sell(5)
+    bench.control("faults", status={"code": 502, "count": 2}, throttle_s=3)
+    bench.poller()
+    eventually(lambda: bench.newest() == bench.truth(), 40)
+    bench.sell(5)
+    bench.control("faults", outage_s=2, outage_mode="refuse")
+    eventually(lambda: bench.newest() == bench.truth(), 40)
+
+
+def test_refused_credentials_stop_the_poll_with_exit_code_4(bench: Bench) -> None:
+    """401 is not retried: the command ends and says why."""
+    bench.control("faults", status={"code": 401})
+    child = bench.poller("--once", ready=False)
+    assert child.wait(60) == 4
+    assert "credentials are refused" in child.output()
+
+
+def test_a_serving_poller_says_how_it_is_and_reads_when_asked(bench: Bench, eventually: Any) -> None:
+    """Health, readiness and metrics answer; `POST /poll` wants a token."""
+    address = bench.poller().address
+    for path in ("healthz", "readyz", "metrics"):
+        with urlopen(f"http://{address}/{path}", timeout=5) as answer:
+            body = answer.read().decode()
+    assert "lastunit_ingest_poll_watermark_seconds" in body
+    with pytest.raises(OSError, match="401"):
+        urlopen(Request(f"http://{address}/poll", data=b"", headers={"Authorization": "Bearer no"}), timeout=5)
+    with urlopen(
+        Request(f"http://{address}/poll", data=b"", headers={"Authorization": "Bearer token"}), timeout=5
+    ) as answer:
+        assert answer.status == 202
+
+
+class Shop:
+    """A WooCommerce shop whose orders a test writes itself: the stand-in never drops a line."""
+
+    def __init__(self) -> None:
+        self.orders: dict[int, dict[str, Any]] = {}
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                query = parse_qs(urlsplit(self.path).query)
+                after = query.get("modified_after", [""])[0]
+                include = query.get("include", [""])[0].split(",")
+                rows = [
+                    order
+                    for number, order in shop.orders.items()
+                    if order["date_modified_gmt"] > after and (include == [""] or str(number) in include)
+                ]
+                body = json.dumps(sorted(rows, key=lambda order: str(order["date_modified_gmt"]))).encode()
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def put(self, number: int, seconds_ago: int, lines: Mapping[int, tuple[str, int]]) -> None:
+        when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - seconds_ago))
+        self.orders[number] = {
+            "id": number,
+            "status": "processing",
+            "date_created_gmt": when,
+            "date_modified_gmt": when,
+            "line_items": [
+                {"id": line, "sku": sku, "quantity": qty, "product_id": 1, "variation_id": 0, "meta_data": []}
+                for line, (sku, qty) in lines.items()
+            ],
+        }
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    made = Shop()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_line_that_left_its_order_gives_its_units_back(
+    shop: Shop, config_file: Callable[..., Path], service: Any, eventually: Any, tmp_path: Path
+) -> None:
+    """With the real processor: stock 10, lines of 3 and 2, the second one vanishes, a third one changes its SKU."""
+    path = config_file(
+        [settings("woocommerce", shop.base_url, int(time.time() * 1000) - 3_600_000)],
+        {"processor": {"data_dir": str(tmp_path)}},
+    )
+    bench = Bench(path, shop.base_url, service)
+    service("processor", sys.executable, "-m", "processor", "--config", str(path), env=ENV)
+    stock = tmp_path / "stock.csv"
+    stock.write_text("sku,qty\nA,10\nB,10\n", encoding="utf-8")
+    imported = service(
+        "import",
+        *(sys.executable, "-m", "ingest", "import", str(stock), "--config", str(path), "--apply"),
+        ready=None,
+    )
+    assert imported.wait(30) == 0
+
+    def levels() -> dict[str, int]:
+        return {record["sku"]: record["quantity"] for record in bench.records("stock.level")}
+
+    shop.put(7, 60, {1: ("A", 3), 2: ("A", 2), 3: ("B", 4)})
+    assert bench.once() == 0
+    eventually(lambda: levels() == {"A": 5, "B": 6}, 30)
+    shop.put(7, 30, {1: ("A", 3), 3: ("A", 4)})
+    assert bench.once() == 0
+    eventually(lambda: levels() == {"A": 3, "B": 10}, 30)
+    before = len(bench.records("order.confirmed"))
+    assert bench.once() == 0
+    assert len(bench.records("order.confirmed")) == before
