@@ -113,9 +113,10 @@ def by_operators(file: str, source: str) -> Iterator[Mutant]:
 
 
 def by_omission(file: str, source: str) -> Iterator[Mutant]:
-    """Yield the file with one statement left out, for every assignment and every call made for its effect."""
+    """Yield the file with one statement of a function left out: an assignment or a call made for its effect."""
     lines = source.splitlines(keepends=True)
-    for node in ast.walk(ast.parse(source)):
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    for node in [node for function in functions for node in ast.walk(function)]:
         called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
         if called or isinstance(node, ast.Assign | ast.AugAssign):
             assert isinstance(node, ast.stmt)
