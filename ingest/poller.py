@@ -53,7 +53,7 @@ class Index(Protocol):
     """What is known of the channel's lines."""
 
     def lines(self, order: str) -> Mapping[LineKey, Known]:
-        """Return the decided lines of an order."""
+        """Return the newest states of an order's lines."""
 
     def newest(self, keys: Iterable[LineKey]) -> Mapping[LineKey, Known]:
         """Return the newest known states of those lines that are known."""

@@ -49,7 +49,7 @@ class Following:
         return self._thread.is_alive()
 
     def lines(self, order: str) -> Mapping[LineKey, Known]:
-        """Return the decided lines of an order, by the channel's number."""
+        """Return the newest states of an order's lines, by the channel's number."""
         with self._lock:
             return self._held.lines(order)
 

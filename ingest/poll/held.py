@@ -4,7 +4,7 @@ What the processor holds for a channel's order lines: an index of `order.outcome
 In memory, about 0.5 KB a line over the whole dedupe horizon; it is rebuilt from the topic at each start.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ class Held:
         self._channel = channel
         self._orders: dict[str, dict[LineKey, Known]] = {}
         self._told: OrderedDict[LineKey, Known] = OrderedDict()
+        self._told_lines: defaultdict[str, set[LineKey]] = defaultdict(set)
         self._torn: dict[str, None] = {}
 
     def __len__(self) -> int:
@@ -65,7 +66,7 @@ class Held:
         self._orders.setdefault(order, {})[key] = known
         told = self._told.get(key)
         if told is not None and told.order <= known.order:
-            del self._told[key]
+            self._untell(key)
         self._mark(order)
 
     def forget(self, key: bytes) -> None:
@@ -80,15 +81,24 @@ class Held:
 
     def tell(self, record: OrderConfirmed) -> None:
         """Remember what Kafka has acknowledged and the processor has not decided yet."""
-        self._told[record.order_id, record.sku] = Known(
+        key = (record.order_id, record.sku)
+        self._told[key] = Known(
             revision=record.revision,
             seen_at=record.seen_at,
             qty=record.qty,
             holds=record.qty > 0,
             ordered_at=record.ordered_at,
         )
+        self._told_lines[_order_of(record.order_id)].add(key)
         if len(self._told) > TOLD_MAX:
-            self._told.popitem(last=False)
+            self._untell(next(iter(self._told)))
+
+    def _untell(self, key: LineKey) -> None:
+        del self._told[key]
+        order = _order_of(key[0])
+        self._told_lines[order].discard(key)
+        if not self._told_lines[order]:
+            del self._told_lines[order]
 
     def newest(self, key: LineKey) -> Known | None:
         """Return the newest state of a line, decided or only sent."""
@@ -97,8 +107,10 @@ class Held:
         return told if known is None or (told is not None and told.order > known.order) else known
 
     def lines(self, order: str) -> Mapping[LineKey, Known]:
-        """Return the decided lines of an order, by the channel's number."""
-        return dict(self._orders.get(order_prefix(self._channel, order), {}))
+        """Return the newest states of an order's lines, by the channel's number."""
+        prefix = order_prefix(self._channel, order)
+        keys = {*self._orders.get(prefix, {}), *self._told_lines.get(prefix, ())}
+        return {key: known for key in keys if (known := self.newest(key)) is not None}
 
     def _mark(self, order: str) -> None:
         """Note orders in which an older line still holds units: such a line may have left the order."""

@@ -4,12 +4,12 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from ingest import import_cli
 from schemas.codec import decode, encode
@@ -43,15 +43,18 @@ class Bench:
         self.config: Config = load(config)
 
     def file(self, text: str, name: str = "stock.csv") -> Path:
+        """Write a file to import."""
         path = self.folder / name
         path.write_bytes(text.encode())
         return path
 
     def run(self, *argv: str | Path) -> tuple[int, dict[str, Any]]:
+        """Run the command with `--json`; returns its exit code and what it says."""
         code, out, _ = self.say(*argv, "--json")
         return code, json.loads(out) if out else {}
 
     def say(self, *argv: str | Path) -> tuple[int, str, str]:
+        """Run the command; returns its exit code, standard output and standard error."""
         parser = argparse.ArgumentParser()
         import_cli.add_arguments(parser)
         code = import_cli.run(parser.parse_args([str(part) for part in (*argv, "--config", self.path)]))
@@ -71,8 +74,6 @@ class Bench:
         name = self.config.kafka.topic(topic)
         consumer = Consumer(self.config.kafka.consumer("check", enable_partition_eof="true"))
         found: list[tuple[int, bytes, bytes | None]] = []
-        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
-
         consumer.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in range(self.config.kafka.partitions)])
         ends = 0
         while ends < self.config.kafka.partitions:
@@ -87,7 +88,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(config_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Bench]:
+def bench(config_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
     return Bench(config_file(CHANNELS), tmp_path, capsys)
 
 

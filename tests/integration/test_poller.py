@@ -31,6 +31,13 @@ FAST = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
 Lines = dict[tuple[str, str], int]
 
 
+def http(url: str, body: bytes | None = None, token: str = "") -> bytes:
+    """Return what a server on this machine answers."""
+    request = Request(url, data=body, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - our own addresses
+    with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+        return bytes(answer.read())
+
+
 class Bench:
     """One channel's deployment: its stand-in, its poller, and what Kafka holds."""
 
@@ -40,26 +47,26 @@ class Bench:
 
     def control(self, word: str, **wish: Any) -> Any:
         """Drive the stand-in."""
-        request = Request(f"{self.base_url}/_control/{word}", data=json.dumps(wish).encode(), method="POST")
-        with urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        return json.loads(http(f"{self.base_url}/_control/{word}", json.dumps(wish).encode()))
 
     def truth(self) -> Lines:
         """Return the units of every line as the stand-in itself says."""
-        with urlopen(f"{self.base_url}/_control/state", timeout=10) as answer:
-            state = json.load(answer)
+        state = json.loads(http(f"{self.base_url}/_control/state"))
         return {(f"shop_{line['order_id']}_{line['line_id']}", line["sku"]): line["qty"] for line in state["lines"]}
 
     def sell(self, number: int, lines: int = 1, sku: str = "TEE") -> None:
+        """Let shoppers place so many orders."""
         for _ in range(number):
             sold = [{"sku": f"{sku}-{i}", "qty": 1 + i % 3} for i in range(lines)]
             assert self.control("sell", lines=sold, respect_levels=False)["result"] == "sold"
 
     def poller(self, *argv: str, ready: bool = True) -> Any:
+        """Start the poller."""
         command = [sys.executable, "-m", "ingest", "poll", "shop", "--config", str(self.path), *argv]
         return self.service("poll", *command, env=ENV, **({} if ready else {"ready": None}))
 
     def once(self, *argv: str) -> int:
+        """Read one time; returns the exit code."""
         child = self.poller("--once", *argv, ready=False)
         return int(child.wait(60))
 
@@ -89,6 +96,7 @@ class Bench:
         return {key: state[2] for key, state in states.items()}
 
     def watermark(self) -> int:
+        """Return the channel's watermark, milliseconds."""
         return int(self.records("ingest.watermark")[-1]["through"])
 
 
@@ -181,19 +189,14 @@ def test_refused_credentials_stop_the_poll_with_exit_code_4(bench: Bench) -> Non
     assert "credentials are refused" in child.output()
 
 
-def test_a_serving_poller_says_how_it_is_and_reads_when_asked(bench: Bench, eventually: Any) -> None:
+def test_a_serving_poller_says_how_it_is_and_reads_when_asked(bench: Bench) -> None:
     """Health, readiness and metrics answer; `POST /poll` wants a token."""
     address = bench.poller().address
-    for path in ("healthz", "readyz", "metrics"):
-        with urlopen(f"http://{address}/{path}", timeout=5) as answer:
-            body = answer.read().decode()
-    assert "lastunit_ingest_poll_watermark_seconds" in body
+    body = [http(f"http://{address}/{path}") for path in ("healthz", "readyz", "metrics")][-1]
+    assert b"lastunit_ingest_poll_orders_total" in body
     with pytest.raises(OSError, match="401"):
-        urlopen(Request(f"http://{address}/poll", data=b"", headers={"Authorization": "Bearer no"}), timeout=5)
-    with urlopen(
-        Request(f"http://{address}/poll", data=b"", headers={"Authorization": "Bearer token"}), timeout=5
-    ) as answer:
-        assert answer.status == 202
+        http(f"http://{address}/poll", b"", "wrong")
+    assert http(f"http://{address}/poll", b"", "token") == b"reading\n"
 
 
 class Shop:
@@ -226,6 +229,7 @@ class Shop:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def put(self, number: int, seconds_ago: int, lines: Mapping[int, tuple[str, int]]) -> None:
+        """Place or change an order, as of so many seconds ago."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - seconds_ago))
         self.orders[number] = {
             "id": number,
