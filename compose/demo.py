@@ -80,17 +80,25 @@ def _demand(args: argparse.Namespace) -> Demand:
 def _rehearse(args: argparse.Namespace, console: Console) -> int:
     demand = _demand(args)
     began = time.monotonic()
-    with stack(keep=args.keep) as running:
-        with console.status("opening the shops"):
-            deployment = deploy(running, demand.channels, args.seed)
-        for account in deployment.accounts:
-            console.print(f"{account.name}: a {account.kind} stand-in at {account.url}", highlight=False)
-        with Witness(running.kafka.bootstrap, PARTITIONS) as witness:
-            result = asyncio.run(_run(args, demand, deployment, witness, console, began))
-    if args.keep:
-        console.print(f"data and logs: {running.data}", highlight=False)
+    with stack() as running:
+        result: dict[str, object] = {}
+        try:
+            result = _on(running, args, demand, console, began)
+        finally:
+            if args.keep or not report.clean(result):
+                running.supervisor.keep()
+                console.print(f"data and logs stay in {running.data}", highlight=False, soft_wrap=True)
     print(json.dumps(result), flush=True)
     return 0 if report.clean(result) else 1
+
+
+def _on(running: Stack, args: argparse.Namespace, demand: Demand, console: Console, began: float) -> dict[str, object]:
+    with console.status("opening the shops"):
+        deployment = deploy(running, demand.channels, args.seed)
+    for account in deployment.accounts:
+        console.print(f"{account.name}: a {account.kind} stand-in at {account.url}", highlight=False)
+    with Witness(running.kafka.bootstrap, PARTITIONS) as witness:
+        return asyncio.run(_run(args, demand, deployment, witness, console, began))
 
 
 async def _run(

@@ -14,6 +14,8 @@ TIMEOUT_S = 30.0
 ANSWER_S = 10.0
 """How long to wait for a cluster that may not be there at all."""
 
+LOOK_S = 0.05
+
 
 class ClusterError(Exception):
     """The cluster cannot be used as it is; the message says what to do."""
@@ -41,7 +43,17 @@ def create(config: Config) -> list[str]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise ClusterError(f"topic {name}: {error.args[0].str()}") from None
+    _await_listed(admin, {topic.topic for topic in new})
     return created
+
+
+def _await_listed(admin: AdminClient, names: set[str]) -> None:
+    """Wait until the broker lists them: it answers a creation before its own metadata has it."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while missing := names - admin.list_topics(timeout=TIMEOUT_S).topics.keys():
+        if time.monotonic() > deadline:
+            raise ClusterError(f"created, but not listed after {TIMEOUT_S:g} s: {', '.join(sorted(missing))}")
+        time.sleep(LOOK_S)
 
 
 def _admin(config: Config) -> AdminClient:
