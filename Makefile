@@ -46,7 +46,7 @@ mutation: .venv/dev ## break the rule, codec, limiter and retry line by line; th
 lock: .venv/dev ## resolve every version anew into requirements.lock
 	@$(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --all-extras --no-header --upgrade \
-		--no-emit-package lastunit -o requirements.lock pyproject.toml
+		-o requirements.lock pyproject.toml
 
 clean: ## remove what was built and run here (the download cache stays)
 	rm -rf .venv build dist var *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
