@@ -118,3 +118,16 @@ def test_long_and_short_order_ids_share_the_room(hub: Any) -> None:
     assert (len(level.waiting), level.waiting_more) == (308, 12)
     assert letters == 160 * 7 + 148 * 1_000
     assert letters + 1_000 > 150_000
+
+
+@pytest.mark.parametrize(("length", "listed_lines"), [(500, 3), (501, 2)])
+def test_a_line_is_listed_up_to_the_last_letter_of_room(hub: Any, length: int, listed_lines: int) -> None:
+    """149,000 letters leave room for one of the longest, so the next is listed; one letter more and it is counted."""
+    hub.adjust("set", 0)
+    for number in range(148):
+        hub.sell(f"{number:04}" + "x" * 996, 1)
+    hub.sell("y" * length, 1)
+    hub.sell("z" * 500, 1)
+    hub.sell("s_1_1", 1)
+    level = hub.levels["MUG"]
+    assert (len(level.waiting), level.waiting_more) == (148 + listed_lines, 3 - listed_lines)
