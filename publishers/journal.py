@@ -8,7 +8,7 @@ one can write no intent, and therefore makes no call.
 import time
 from collections.abc import Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from publishers.work import Out
 from schemas.codec import encode
@@ -17,7 +17,8 @@ from schemas.records import ChannelLevel, SyncLog
 from schemas.settings import Config
 from schemas.topics import STOCK_DEADLETTER, SYNC_LOG, channel_level
 
-OPEN_S = 30.0
+OPEN_S = 3.0
+"""How long one attempt to take over the transactional id may take."""
 COMMIT_S = 20.0
 """How long one step of a transaction may take before it is retried."""
 GIVE_UP_S = 120.0
@@ -38,16 +39,27 @@ class Journal:
         """Connect and fence the previous owner; raises `LostError` when the cluster does not let us."""
         self._config = config
         self._channel = channel
-        group = config.kafka.group(f"publisher-{channel}")
-        self._producer = Producer(
-            config.kafka.producer(transactional_id=group, transaction_timeout_ms=TRANSACTION_MS, linger_ms=0)
-        )
-        try:
-            self._producer.init_transactions(OPEN_S)
-        except KafkaException as error:
-            raise LostError(f"cannot take over the transactional id: {error.args[0].str()}") from None
+        self._producer = self._opened(time.monotonic() + GIVE_UP_S)
 
-    def commit(self, records: Sequence[Out], done: int | None, member: Consumer) -> None:
+    def _opened(self, deadline: float) -> Producer:
+        """Return a producer that holds the channel's transactional id."""
+        group = self._config.kafka.group(f"publisher-{self._channel}")
+        settings = self._config.kafka.producer(
+            transactional_id=group, transaction_timeout_ms=TRANSACTION_MS, linger_ms=0
+        )
+        while True:
+            producer = Producer(settings)
+            try:
+                producer.init_transactions(OPEN_S)
+            except KafkaException as error:
+                # A new producer, not a second try with this one: after "coordinator load in progress", which a
+                # cluster answers to its first transaction, librdkafka 2.16 waits for ever.
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise LostError(f"cannot take over the transactional id: {error.args[0].str()}") from None
+            else:
+                return producer
+
+    def commit(self, records: Sequence[Out], done: int | None, group: object) -> None:
         """
         Write all records in one transaction, and, with `done`, that commands below that offset are executed.
 
@@ -58,7 +70,7 @@ class Journal:
             try:
                 self._fill(records)
                 if done is not None:
-                    self._mark(done, member)
+                    self._mark(done, group)
                 self._finish(deadline)
             except KafkaException as error:
                 self._abort(error.args[0], deadline)
@@ -86,10 +98,10 @@ class Journal:
             return SYNC_LOG, record.sku.encode(), f"{record.call_id}@{record.listing_id}"
         return STOCK_DEADLETTER, (record.sku or "").encode(), record.dead_letter_id
 
-    def _mark(self, done: int, member: Consumer) -> None:
+    def _mark(self, done: int, group: object) -> None:
         topic = self._config.kafka.topic(f"publisher.command.{self._channel}")
         position = TopicPartition(topic, 0, done)
-        self._producer.send_offsets_to_transaction([position], member.consumer_group_metadata(), COMMIT_S)
+        self._producer.send_offsets_to_transaction([position], group, COMMIT_S)
 
     def _finish(self, deadline: float) -> None:
         while True:

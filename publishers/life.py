@@ -99,14 +99,13 @@ class Life:
         parts = self.parts
         self._journal = await self._in_thread(lambda: Journal(parts.config, parts.channel))
         ends = await asyncio.to_thread(parts.reader.ends, channel_level(parts.channel))
-        executed = await asyncio.to_thread(parts.membership.executed)
         while not parts.reader.passed(ends):
             await self._take_in()
             await self._sleep(STANDBY_S)
         await self._take_in()
         self.controller.activate(now_ms())
         for offset, command in self._replays:
-            if offset >= executed:
+            if offset >= parts.membership.executed:
                 self._execute(offset, command)
         log.info("active", extra={"channel": parts.channel, "dirty": len(self.controller.tasks.queue)})
 
@@ -169,7 +168,7 @@ class Life:
         if journal is None or (not records and done is None):
             return
         self.controller.tasks.out, self._done = [], None
-        await self._in_thread(lambda: journal.commit(records, done, self.parts.membership.consumer))
+        await self._in_thread(lambda: journal.commit(records, done, self.parts.membership.group))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

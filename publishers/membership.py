@@ -28,12 +28,16 @@ class Membership(threading.Thread):
         super().__init__(name="membership", daemon=True)
         self.owned = False
         self.failed: str | None = None
+        self.executed = 0
+        """The offset below which all commands have been executed, as of the assignment."""
+        self.group: object = None
+        """What a transaction that marks commands as executed must show of our membership."""
         self._topic = config.kafka.topic(publisher_command(channel))
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._ending = threading.Event()
         named = {} if instance is None else {"group_instance_id": f"publisher-{channel}-{instance}"}
-        self.consumer = Consumer(
+        self._consumer = Consumer(
             config.kafka.consumer(
                 f"publisher-{channel}",
                 session_timeout_ms=SESSION_MS,
@@ -47,19 +51,27 @@ class Membership(threading.Thread):
     def run(self) -> None:
         """Take part until `close`."""
         try:
-            self.consumer.subscribe([self._topic], on_assign=self._won, on_revoke=self._lost, on_lost=self._lost)
+            self._consumer.subscribe([self._topic], on_revoke=self._lost, on_lost=self._lost)
             while not self._ending.is_set():
                 # Commands are read with the tables; what comes here only keeps the membership alive.
-                self.consumer.poll(POLL_S)
+                self._consumer.poll(POLL_S)
+                self._look()
         except KafkaException as error:
             self.failed = error.args[0].str()
         finally:
-            self.consumer.close()
+            self._consumer.close()
             self._set(owned=False)
 
-    def _won(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
-        if places:
-            self._set(owned=True)
+    def _look(self) -> None:
+        """Follow the assignment.  In this thread: calls from another one wait for ever behind `poll` (2.16)."""
+        won = bool(self._consumer.assignment())
+        if won:
+            self.group = self._consumer.consumer_group_metadata()
+        if won and not self.owned:
+            (position,) = self._consumer.committed([TopicPartition(self._topic, 0)], COMMITTED_S)
+            self.executed = max(0, position.offset)
+        if won != self.owned:
+            self._set(owned=won)
 
     def _lost(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
         if places:
@@ -69,11 +81,6 @@ class Membership(threading.Thread):
         self.owned = owned
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake.set)
-
-    def executed(self) -> int:
-        """Return the offset below which all commands have been executed (blocking)."""
-        (position,) = self.consumer.committed([TopicPartition(self._topic, 0)], COMMITTED_S)
-        return max(0, position.offset)
 
     def close(self) -> None:
         """Leave the group and wait for it (blocking)."""

@@ -12,7 +12,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.codec import WireError, decode
 from schemas.records import ChannelLevel, Listing, OrderOutcome, PublisherCommand, StockLevel, Watermark
@@ -141,12 +151,14 @@ class Reader(threading.Thread):
 
     def ends(self, name: str) -> dict[Place, int]:
         """Return the end offsets of a topic's partitions as they are now (blocking)."""
-        places = [place for place in self.reached if place[0] == name]
         real = self._config.kafka.topic(name)
-        return {
-            place: self._consumer.get_watermark_offsets(TopicPartition(real, place[1]), METADATA_S)[1]
-            for place in places
-        }
+        # An admin client's own connection: asked over the reading consumer's, the answer hangs behind its fetches.
+        admin = AdminClient(self._config.kafka.client())
+        asked = {place: TopicPartition(real, place[1]) for place in self.reached if place[0] == name}
+        newest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library has no types here
+        latest = dict.fromkeys(asked.values(), newest)
+        found = admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=METADATA_S)
+        return {place: found[partition].result(METADATA_S).offset for place, partition in asked.items()}
 
     def passed(self, ends: Mapping[Place, int]) -> bool:
         """Return whether everything below these offsets is in the inbox or was taken from it."""

@@ -55,7 +55,13 @@ def headers(secrets: Mapping[str, str]) -> Mapping[str, str]:
 
 def group(listing: Listing) -> str:
     """Return the parent product of a variation, and nothing for a product: a call takes one parent's variations."""
-    return listing.ids["product"] if "variation" in listing.ids else ""
+    return listing.ids["product"] if _variation(listing) else ""
+
+
+def _variation(listing: Listing) -> str | None:
+    """Return the variation's id; WooCommerce's own order lines write 0 for none."""
+    variation = listing.ids.get("variation", "0")
+    return None if variation == "0" else variation
 
 
 def request(rows: Sequence[Row], _account: Account, _request_id: str) -> Request:
@@ -66,8 +72,8 @@ def request(rows: Sequence[Row], _account: Account, _request_id: str) -> Request
 
 
 def _object(row: Row) -> dict[str, object]:
-    ids = row.listing.ids
-    return {"id": int(ids.get("variation", ids["product"])), "manage_stock": True, "stock_quantity": row.quantity}
+    name = _variation(row.listing) or row.listing.ids["product"]
+    return {"id": int(name), "manage_stock": True, "stock_quantity": row.quantity}
 
 
 def classify(rows: Sequence[Row], response: Response) -> Answer:
