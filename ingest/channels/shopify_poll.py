@@ -21,7 +21,7 @@ from ingest.channels import shopify_whole as whole
 from ingest.channels.shopify import read_order
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
-from ingest.webhook import NotUnderstood, Refused
+from ingest.webhook import BadPayload, NotUnderstood, Refused
 from schemas.records import Reason
 from schemas.settings import Channel, Window
 
@@ -88,7 +88,7 @@ def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] |
         return refused
     try:
         value = fields.parse_object(answer.body)
-    except Exception as error:  # noqa: BLE001 - whatever the body holds, it is asked for again
+    except BadPayload as error:
         return Later(why=f"the answer cannot be read: {error}")
     errors = value.get("errors")
     if errors:
