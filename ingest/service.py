@@ -8,6 +8,7 @@ from ingest.listings import Listings
 from ingest.outcomes import Outcomes
 from ingest.producer import Producer
 from schemas.config import Channel, Config, Secrets
+from schemas.settings import Kind
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class Service:
     def __post_init__(self) -> None:
         """Index the channels by name, and by the alias that tells them apart behind a shared address."""
         self.channels = {channel.name: channel for channel in self.config.channels}
-        self.aliases = {channel.alias.lower(): channel.name for channel in self.config.channels if channel.alias}
+        shops = (channel for channel in self.config.channels if channel.kind is Kind.SHOPIFY and channel.alias)
+        self.aliases = {shop.alias.lower(): shop.name for shop in shops}
 
     @property
     def ready(self) -> bool:

@@ -1,0 +1,89 @@
+"""From lines to records, beyond what the channels' deliveries show."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ingest.lines import Unmapped, confirmed, messages
+from ingest.message import Arrival
+from ingest.webhook import Line, Reading, Refused
+from schemas.records import Component, Listing, Reason
+
+ARRIVAL = Arrival(channel="uk", received_at=1_000, body_sha256="0" * 64, traceparent=None)
+BUNDLE = Listing(
+    channel="uk",
+    listing_id="9",
+    sku="SET",
+    components=(Component(sku="CUP", qty=2), Component(sku="CUP", qty=1), Component(sku="PLATE", qty=1)),
+)
+
+
+def line(**more: Any) -> Line:
+    given = {"order": "7", "line": "1", "sku": "A", "listing_id": "9", "qty": 2, "revision": 3, "seen_at": 4}
+    return Line(**{**given, "ordered_at": 5, **more})
+
+
+def nothing(_channel: str, _listing_id: str) -> None:
+    return None
+
+
+def bundle(_channel: str, _listing_id: str) -> Listing:
+    return BUNDLE
+
+
+def test_a_sku_given_by_the_channel_outranks_its_listing() -> None:
+    """A line with a SKU is that SKU, mapped or not."""
+    plain = Listing(channel="uk", listing_id="9", sku="B")
+    assert [record.sku for record in confirmed(line(), ARRIVAL, lambda _c, _l: plain)] == ["A"]
+    assert [record.sku for record in confirmed(line(), ARRIVAL, nothing)] == ["A"]
+    assert [record.sku for record in confirmed(line(sku=""), ARRIVAL, lambda _c, _l: plain)] == ["B"]
+
+
+def test_a_bundle_takes_its_components_even_when_nothing_is_left_of_it() -> None:
+    """One record a component, counted together; a cancel is zero of each, not silence."""
+    found = {record.sku: record for record in confirmed(line(), ARRIVAL, bundle)}
+    assert {sku: record.qty for sku, record in found.items()} == {"CUP": 6, "PLATE": 2}
+    assert {(record.order_id, record.listing_sku) for record in found.values()} == {("uk_7_1", "A")}
+
+    cancelled = confirmed(line(qty=0), ARRIVAL, bundle)
+
+    assert {record.sku: record.qty for record in cancelled} == {"CUP": 0, "PLATE": 0}
+
+
+def test_a_bundle_is_counted_whole_or_not_at_all() -> None:
+    """If one component's units are out of range, no half of the bundle is booked."""
+    ready = messages(Reading(order="7", lines=(line(qty=400_000_000),)), ARRIVAL, bundle)
+
+    assert ready.orders == ()
+    assert ready.reasons == {Reason.OUT_OF_RANGE: 1}
+
+
+def test_a_line_without_sku_and_listing_is_unmapped() -> None:
+    """It says which listing is missing, so that somebody can map it."""
+    with pytest.raises(Unmapped, match="listing 9 is not mapped"):
+        confirmed(line(sku=""), ARRIVAL, nothing)
+
+
+def test_a_dead_letter_holds_what_fits_and_leaves_out_the_rest() -> None:
+    """An overlong SKU, order id or quantity does not stop the dead letter itself."""
+    refused = Refused(reason=Reason.OUT_OF_RANGE, err="é" * 2_000, order="ü" * 400, line="l", sku="é" * 200, qty=10**15)
+
+    (message,) = messages(Reading(refused=(refused,)), ARRIVAL, nothing).dead
+
+    letter = json.loads(message.value)
+    assert (letter["sku"], letter["orderId"], letter["qty"]) == (None, f"uk_{'ü' * 400}_l", None)
+    assert letter["err"] == "é" * 250
+    assert message.key == f"uk_{'ü' * 400}_l".encode()
+
+
+def test_the_same_fault_has_the_same_name_and_another_fault_another() -> None:
+    """A redelivery's dead letter can be told to be the same; two lines of one order cannot be confused."""
+
+    def name(refused: Refused) -> str:
+        (message,) = messages(Reading(refused=(refused,)), ARRIVAL, nothing).dead
+        return str(json.loads(message.value)["deadLetterId"])
+
+    one = Refused(reason=Reason.UNMAPPED, err="e", order="7", line="1")
+    assert name(one) == name(Refused(reason=Reason.UNMAPPED, err="e", order="7", line="1"))
+    assert name(one) != name(Refused(reason=Reason.UNMAPPED, err="e", order="7", line="2"))

@@ -1,0 +1,79 @@
+"""The producer without a broker: what is not acknowledged is said to be unavailable, in time."""
+
+import time
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from ingest.message import Message
+from ingest.producer import Producer, Unavailable
+from schemas.config import parse
+
+CONFIG = parse(
+    {"kafka": {"bootstrap": "127.0.0.1:1", "options": {"log_level": "0"}}, "ingest": {"answer_within_ms": 300}}
+)
+MESSAGE = Message(topic="order.confirmed", key=b"A", value=b"{}", headers=[])
+
+
+async def test_without_a_broker_a_send_fails_within_its_time() -> None:
+    """Not when librdkafka gets round to it: when the answer is due."""
+    producer = Producer(CONFIG)
+    began = time.monotonic()
+
+    with pytest.raises(Unavailable):
+        await producer.send([MESSAGE] * 3)
+
+    assert time.monotonic() - began < 1.0
+    assert producer.alive
+    await producer.close()
+    assert not producer.alive
+
+
+async def test_a_full_queue_is_unavailable_and_not_a_fault() -> None:
+    """Memory is bounded: what does not fit is refused at once."""
+    config = parse(
+        {
+            "kafka": {
+                "bootstrap": "127.0.0.1:1",
+                "options": {"log_level": "0", "queue.buffering.max.messages": "2"},
+            },
+            "ingest": {"answer_within_ms": 300},
+        }
+    )
+    producer = Producer(config)
+
+    with pytest.raises(Unavailable, match="Queue full"):
+        await producer.send([MESSAGE] * 3)
+
+    await producer.close()
+
+
+async def test_nothing_to_send_is_done_at_once() -> None:
+    """A webhook whose lines are all ignored needs no broker."""
+    producer = Producer(CONFIG)
+
+    await producer.send([])
+
+    await producer.close()
+
+
+async def test_after_a_fatal_error_the_producer_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idempotent producer that lost its place never sends again: without a new one every answer would be 503."""
+
+    class Dead:
+        def produce(self, *_: object, **__: object) -> None:
+            raise KafkaException(KafkaError(KafkaError._FATAL))
+
+        def poll(self, timeout_s: float) -> int:
+            time.sleep(timeout_s)
+            return 0
+
+    producer = Producer(CONFIG)
+    dead = Dead()
+    monkeypatch.setattr(producer, "_client", dead)
+
+    with pytest.raises(Unavailable):
+        await producer.send([MESSAGE])
+
+    assert producer._client is not dead
+    await producer.close()

@@ -1,0 +1,94 @@
+"""What the service keeps in memory of `listing` and of `order.outcome`, record by record."""
+
+import asyncio
+
+from ingest.listings import Listings
+from ingest.outcomes import Outcomes
+from schemas.codec import encode
+from schemas.config import parse
+from schemas.ids import line_key, listing_key
+from schemas.records import Listing, OrderOutcome, Result
+
+CONFIG = parse({"kafka": {"bootstrap": "127.0.0.1:1"}})
+KEY = listing_key("uk", "9")
+OUTCOME = OrderOutcome(
+    sku="A",
+    order_id="adj_1",
+    channel=None,
+    revision=1,
+    seen_at=1,
+    qty=5,
+    held=0,
+    shortfall=0,
+    delta=-5,
+    result=Result.APPLIED,
+    new_qty=5,
+    version=1,
+    ordered_at=1,
+    timestamp=1,
+    source={},
+)
+
+
+def test_the_newest_listing_counts_until_its_end() -> None:
+    """A later record replaces an earlier one; a null value takes the listing away, also one that never was."""
+    view = Listings(CONFIG)
+    first, second = (Listing(channel="uk", listing_id="9", sku=sku) for sku in "AB")
+    view.apply(KEY, encode(first))
+    assert view.find("uk", "9") == first
+    view.apply(KEY, encode(second))
+    assert view.find("uk", "9") == second
+    assert view.find("us", "9") is None
+    view.apply(KEY, None)
+    view.apply(KEY, None)
+    assert view.find("uk", "9") is None
+
+
+def test_a_listing_that_cannot_be_read_leaves_the_older_one_in_force() -> None:
+    """One bad record neither unmaps a product nor ends the view."""
+    view = Listings(CONFIG)
+    good = Listing(channel="uk", listing_id="9", sku="A")
+    view.apply(KEY, encode(good))
+
+    view.apply(KEY, b'{"v": 2}')
+
+    assert view.find("uk", "9") == good
+
+
+def test_closing_an_unloaded_view_lets_go_of_who_waits() -> None:
+    """SIGTERM before the topic is read does not hang."""
+    view = Listings(CONFIG)
+    view.close()
+
+    view.settle()
+
+    assert not view.loaded
+
+
+async def test_everybody_who_waits_for_a_line_is_told_once() -> None:
+    """Two callers may wait for the same adjustment; other lines, and records nobody reads, tell them nothing."""
+    outcomes = Outcomes(CONFIG)
+    first, second, other = outcomes.expect([("adj_1", "A"), ("adj_1", "A"), ("adj_2", "A")])
+    outcomes.apply(line_key("adj_1", "A"), b"not JSON")
+    outcomes.apply(line_key("adj_1", "A"), None)
+    outcomes.apply(line_key("adj_3", "A"), encode(OUTCOME))
+    assert not first.done()
+
+    outcomes.apply(line_key("adj_1", "A"), encode(OUTCOME))
+    outcomes.apply(line_key("adj_1", "A"), encode(OUTCOME))
+
+    assert await asyncio.gather(first, second) == [OUTCOME, OUTCOME]
+    assert not other.done()
+    other.cancel()
+
+
+async def test_whoever_stops_waiting_is_forgotten() -> None:
+    """Waiting costs memory only while it lasts."""
+    outcomes = Outcomes(CONFIG)
+    futures = outcomes.expect([("adj_1", "A"), ("adj_1", "A")])
+    for future in futures:
+        future.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)
+
+    assert outcomes._waiters == {}
+    outcomes.close()
