@@ -92,7 +92,9 @@ def ident_if_any(holder: Object, name: str) -> str:
 
 def optional_ident(holder: Object, name: str) -> str:
     """Return an id as text, "" where it is missing, null, empty or 0 (WooCommerce's "none")."""
-    return "" if holder.get(name) in (None, 0, "") else ident(holder, name)
+    value = holder.get(name)
+    absent = value is None or value == "" or (type(value) is int and value == 0)
+    return "" if absent else ident(holder, name)
 
 
 def text(holder: Object, name: str) -> str:
