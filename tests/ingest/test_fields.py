@@ -57,7 +57,8 @@ def test_ids_are_numbers_or_text_and_never_rounded() -> None:
         assert fields.ident_if_any(parsed, name) == ""
         with pytest.raises(NotUnderstood):
             fields.ident(parsed, name)
-    for wrong in (True, False, 0.0, -1, "x" * 201, []):
+    strange: tuple[Any, ...] = (True, False, 0.0, -1, "x" * 201, [])
+    for wrong in strange:
         with pytest.raises(NotUnderstood):
             fields.optional_ident({"id": wrong}, "id")
 
@@ -73,6 +74,7 @@ def test_lists_are_bounded_and_hold_objects_only() -> None:
     assert len(fields.objects({"lines": [{}] * 10_000}, "lines")) == 10_000
     with pytest.raises(TooLarge):
         fields.objects({"lines": [{}] * 10_001}, "lines")
-    for wrong in ({}, "x", [1], [[]], False):
+    strange: tuple[Any, ...] = ({}, "x", [1], [[]], False)
+    for wrong in strange:
         with pytest.raises(NotUnderstood):
             fields.objects({"lines": wrong}, "lines")

@@ -77,7 +77,7 @@ async def test_everybody_who_waits_for_a_line_is_told_once() -> None:
     outcomes.apply(line_key("adj_1", "A"), encode(OUTCOME))
     outcomes.apply(line_key("adj_1", "A"), encode(OUTCOME))
 
-    assert await asyncio.gather(first, second) == [OUTCOME, OUTCOME]
+    assert [await first, await second] == [OUTCOME, OUTCOME]
     assert not other.done()
     other.cancel()
 
