@@ -1,0 +1,132 @@
+"""How Shopify is told levels, and what its answers mean: each file in `pushes/` is one answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from publishers.channels import shopify as kind
+from publishers.push import NAMES, Account, ChannelDown, Response, Retry, Row, Shows, Throttled, Verdict
+from schemas.records import Listing
+
+PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
+ACCOUNT = Account(api_version="2026-10", location="gid://shopify/Location/1")
+
+
+def listing(number: int) -> Listing:
+    """Make a listing."""
+    name = str(100 + number)
+    return Listing(channel="s", listing_id=name, sku=f"S{number}", ids={"variant": name, "inventory_item": f"9{name}"})
+
+
+def rows(count: int) -> list[Row]:
+    """Make rows, each with a number of its own."""
+    return [Row(sku=f"S{n}", listing=listing(n), quantity=5 + n, version=1, expected=9 + n) for n in range(count)]
+
+
+def word(verdict: Verdict) -> str:
+    """Write a verdict as the files do."""
+    name = NAMES[type(verdict)]
+    match verdict:
+        case Throttled(after_ms):
+            return f"{name} {after_ms}"
+        case Shows(quantity):
+            return f"shows {quantity}"
+        case Retry(unsure=True) | ChannelDown(unsure=True):
+            return f"{name}_unsure"
+    return name
+
+
+def response(given: dict[str, Any]) -> Response:
+    """Make the response of a file."""
+    body = given["text"].encode() if "text" in given else orjson.dumps(given.get("body"))
+    return Response(
+        status=given["status"],
+        headers=given.get("headers", {}),
+        body=body,
+        err=given.get("err", ""),
+        unsent=given.get("unsent", False),
+    )
+
+
+@pytest.mark.parametrize("path", PUSHES, ids=lambda path: path.stem)
+def test_every_answer_gets_its_verdicts(path: Path) -> None:
+    """Row by row, with what the answer says of the budget."""
+    case = json.loads(path.read_text(encoding="utf-8"))
+    told = rows(case["rows"])
+    back = kind.READ_BACK
+    classify = back.classify if case.get("reads") and back is not None else kind.classify
+    answer = classify(told, response(case["response"]))
+    assert [word(verdict) for verdict in answer.verdicts] == case["verdicts"]
+    assert (answer.available, answer.cost) == (case.get("available"), case.get("cost"))
+    reasons = [verdict.reason for verdict in answer.verdicts if hasattr(verdict, "reason")]
+    assert all(reasons)
+
+
+def body(told: list[Row], request_id: str = "r1") -> dict[str, Any]:
+    """Return the mutation's variables."""
+    document: dict[str, Any] = orjson.loads(kind.request(told, ACCOUNT, request_id).body)
+    return document
+
+
+def test_a_call_sets_each_row_from_the_number_that_we_believe() -> None:
+    """Compare-and-set per row, the key as a variable of the directive, the version in the path."""
+    request = kind.request(rows(2), ACCOUNT, "r1")
+    assert (request.method, request.path) == ("POST", "/admin/api/2026-10/graphql.json")
+    document = body(rows(2))
+    assert "inventorySetQuantities(input: $input) @idempotent(key: $key)" in document["query"]
+    assert document["variables"]["input"] == {
+        "name": "available",
+        "reason": "correction",
+        "referenceDocumentUri": "gid://lastunit/Call/r1",
+        "quantities": [
+            {
+                "inventoryItemId": f"gid://shopify/InventoryItem/910{n}",
+                "locationId": "gid://shopify/Location/1",
+                "quantity": 5 + n,
+                "changeFromQuantity": 9 + n,
+            }
+            for n in range(2)
+        ],
+    }
+
+
+def test_the_idempotency_key_is_equal_for_an_equal_call_only() -> None:
+    """The same call again has the same key; the same change in a later call has another, or it would not be made."""
+    assert body(rows(2)) == body(rows(2))
+    keys = [
+        body(rows(2))["variables"]["key"],
+        body(rows(1))["variables"]["key"],
+        body(rows(2), "r2")["variables"]["key"],
+    ]
+    assert len(set(keys)) == 3
+    assert all(len(key) == 64 for key in keys)
+
+
+def test_a_number_that_is_not_known_is_sent_as_no_comparison() -> None:
+    """From 2026-04 the field must be there, if only as null."""
+    (row,) = rows(1)
+    told = Row(sku=row.sku, listing=row.listing, quantity=3, version=1)
+    assert body([told])["variables"]["input"]["quantities"][0]["changeFromQuantity"] is None
+
+
+def test_a_read_back_asks_for_the_rows_in_their_order() -> None:
+    """One query for all of them, at the account's location."""
+    back = kind.READ_BACK
+    assert back is not None
+    document = orjson.loads(back.request(rows(2), ACCOUNT).body)
+    assert document["variables"] == {
+        "ids": ["gid://shopify/InventoryItem/9100", "gid://shopify/InventoryItem/9101"],
+        "location": "gid://shopify/Location/1",
+    }
+    assert 'quantities(names: ["available"])' in document["query"]
+
+
+def test_all_listings_may_share_a_call() -> None:
+    """There is one group; the token is a header."""
+    assert kind.group(listing(1)) == kind.group(listing(2))
+    assert kind.headers({"ACCESS_TOKEN": "shpat_1"}) == {"X-Shopify-Access-Token": "shpat_1"}
+    assert kind.BATCH == 250
+    assert kind.HOT_BATCH == 10
