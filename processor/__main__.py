@@ -56,7 +56,7 @@ def _work(config: Config, arguments: argparse.Namespace) -> int:
 
 def quiet_libraries() -> None:
     """Keep the libraries' own chatter out of the log; one dead broker makes aiokafka log ten lines a second."""
-    for name in ("aiokafka", "faust", "mode"):
+    for name in ("aiokafka", "faust", "mode", "processor.app", "processor.faust_tables", "processor.transport"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("aiokafka.consumer.fetcher").setLevel(logging.CRITICAL)
 

@@ -9,6 +9,7 @@ from yarl import URL
 from processor.deck import Deck
 from processor.faust_tables import LaneTable, LaneTables
 from processor.lanes import Lanes
+from processor.sources import Source
 from processor.transport import Transport, Whole, sources_by_topic
 from schemas.settings import Config
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
@@ -30,6 +31,10 @@ class App(faust.App):  # type: ignore[misc] # Faust ships no types
     BootStrategy = NoProducer
     deck: Deck
     lanes: Lanes
+    source_of: dict[str, Source]
+
+    async def on_first_start(self) -> None:
+        """Make no folders: the tables are in memory."""
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -52,7 +57,6 @@ def make(config: Config, deck: Deck, lanes: Lanes, instance: str) -> App:
         config.kafka.group("processor"),
         broker=[URL(f"kafka://{server}") for server in config.kafka.bootstrap.split(",")],
         store=URL("memory://"),
-        datadir=config.processor.data_dir,
         canonical_url=URL(f"http://{instance or 'processor'}"),
         consumer_group_instance_id=instance or None,
         topic_partitions=partitions,

@@ -65,6 +65,8 @@ async def _work(config: Config, chosen: Options) -> Exit:
     print(f"READY {host}:{port}", flush=True)  # noqa: T201 - how a supervisor learns the address
     stopped = _stop_signals()
     working = [asyncio.create_task(work) for work in (app.start(), _watch(app, lanes), _lag(lanes))]
+    for task in working:
+        task.add_done_callback(lambda done: _ended(done, lanes))
     fatal = await _first(stopped, lanes.failed)
     if fatal is not None:
         raise fatal
@@ -75,6 +77,11 @@ async def _work(config: Config, chosen: Options) -> Exit:
     await runner.cleanup()
     await deck.reader.stop()
     return code
+
+
+def _ended(task: asyncio.Task[object], lanes: Lanes) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        lanes.fail(error)
 
 
 def _deck(config: Config) -> Deck:
