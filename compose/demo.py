@@ -31,13 +31,15 @@ from compose.runner.stack import Stack, stack
 
 CHANNELS = ("shopify-uk", "woo-eu")
 FAULTS = (BadFile, OSError, NotDeployed, NotInStep, NotFetched, NotFormatted, NotStarted, ChildEnded, ChildNotReady)
+COLUMNS = 110
+"""How wide lines are where there is no terminal to ask."""
 CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the rehearsal; returns 0 when it is clean, 1 when it is not, 2 when it could not run."""
     args = _parser().parse_args(argv)
-    console = Console(stderr=args.json)
+    console = Console(stderr=args.json, width=None if sys.stdout.isatty() else COLUMNS)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
     try:
@@ -127,7 +129,8 @@ async def _run(
         watching.cancel()
         result = report.summary(demand, evidence, verdict, _facts(deployment.stack, setup_s))
         report.show(console, result, verdict)
-        console.print(await asyncio.to_thread(deployment.run, "publishers", "explain", demand.hot[0]), highlight=False)
+        why = await asyncio.to_thread(deployment.run, "publishers", "explain", demand.hot[0])
+        console.print(why, highlight=False, markup=False, soft_wrap=True)
         return result
 
 
