@@ -118,12 +118,18 @@ class Tasks:
         return (self.book.observed[sku].err or "").startswith(f"{word}:")
 
     def climb(self, verdict: ChannelDown, moment: fold.Moment) -> None:
-        """Let the rungs that are due take the probe's last answer: no call is made for them."""
+        """
+        Let the rungs that are due take the probe's last answer: no call is made for them.
 
-        def retrying(sku: str) -> bool:
+        A level that has changed meanwhile is in the queue at once, but takes no rung before its time: else a hot SKU
+        would run through its whole ladder in an outage of seconds.
+        """
+
+        def due(sku: str) -> bool:
             observed = self.book.observed.get(sku)
-            return observed is not None and observed.status is Status.RETRYING and observed.attempt > 0
+            retrying = observed is not None and observed.status is Status.RETRYING and observed.attempt > 0
+            return retrying and observed is not None and (observed.next_attempt_at or 0) <= moment.now
 
-        for sku, since in self.queue.take(moment.now, CLIMB, retrying):
+        for sku, since in self.queue.take(moment.now, CLIMB, due):
             self.store(fold.failed(self.book.observed[sku], verdict, moment))
             self.touch(sku, moment.now, since=since)
