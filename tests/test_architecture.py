@@ -8,7 +8,7 @@ import pytest
 
 from compose.fakes.server import KINDS as FAKES
 from ingest.channels import WEBHOOKS
-from publishers.channels import PUSHES
+from publishers.channels import KINDS as PUSHES
 from schemas.settings import Kind
 
 ROOT = Path(__file__).parents[1]
