@@ -1,12 +1,15 @@
 """The publisher against a real Kafka and the stand-in channels."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +18,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from compose.runner.child import Child
+from compose.runner.processes import HOME
 from schemas import records, topics
 from schemas.cluster import now_ms
 from schemas.codec import Record, decode, encode
@@ -200,6 +204,13 @@ class Rig:
         lines = http(f"http://{publisher.address}/metrics").splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{"))
 
+    def ready(self, publisher: Child) -> bool:
+        """Return whether a publisher has loaded its tables."""
+        try:
+            return bool(http(f"http://{publisher.address}/readyz") == "ready")
+        except urllib.error.HTTPError:
+            return False
+
 
 RigOf = Callable[..., Rig]
 
@@ -264,5 +275,227 @@ def test_a_change_is_told_within_a_second(kind: str, rig_of: RigOf, eventually: 
     eventually(lambda: len(rig.read(topics.SYNC_LOG, records.SyncLog)) >= 11)
     delivered = [row for row in rig.read(topics.SYNC_LOG, records.SyncLog) if row.verdict == "delivered"]
     lags = sorted(row.lag_ms for row in delivered if row.quantity < 100)
-    print(kind, "lag ms", lags)
     assert lags[len(lags) // 2] < 500
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_in_the_middle_of_a_thousand_skus_forgets_none(kind: str, rig_of: RigOf, eventually: Eventually) -> None:
+    """After SIGKILL and a restart every SKU is told; at most the rows of the call open at the kill are told twice."""
+    rig = rig_of(kind, call_timeout_ms=2_000)
+    skus = [f"SKU-{n}" for n in range(1_000)]
+    rig.catalogue([{"sku": sku} for sku in skus])
+    wanted = {sku: 1 + n for n, sku in enumerate(skus)}
+    rig.levels(wanted)
+    rig.control("faults", {"latency_ms": 150})
+    publisher = rig.start("--instance", "a")
+    eventually(lambda: len(rig.pushes()) >= 200)
+    publisher.kill()
+    before = rig.pushes()
+    assert len(before) < len(skus)
+    rig.start("--instance", "a")
+    eventually(lambda: rig.shows() == wanted, timeout_s=40)
+    eventually(lambda: {r.status for r in rig.observed().values()} == {records.Status.IN_STEP})
+    repeated = [sku for sku, times in Counter(push["sku"] for push in rig.pushes()).items() if times > 1]
+    assert len(repeated) <= (250 if kind == "shopify" else 100)
+    assert len(rig.observed()) == len(skus)
+
+
+def test_an_outage_opens_the_circuit_and_heals_without_dead_letters(rig_of: RigOf, eventually: Eventually) -> None:
+    """While the channel is down only probes reach it; when it is back everything is told, nothing is dead-lettered."""
+    rig = rig_of("woocommerce")
+    rig.catalogue([{"sku": f"S{n}"} for n in range(20)])
+    rig.levels({f"S{n}": 10 for n in range(20)})
+    publisher = rig.start()
+    eventually(lambda: set(rig.shows().values()) == {10})
+    rig.control("faults", {"outage_s": 60})
+    for n in range(20):
+        rig.levels({f"S{n}": 9})
+        time.sleep(0.02)
+    eventually(lambda: rig.metric(publisher, "lastunit_publisher_circuit_open") == 1)
+    calls = rig.control("state")["calls"]["calls"]
+    rig.levels({f"S{n}": 8 for n in range(20)})
+    time.sleep(1)
+    assert rig.control("state")["calls"]["calls"] <= calls + 1
+    rig.control("faults", {"clear": True})
+    eventually(lambda: set(rig.shows().values()) == {8}, timeout_s=30)
+    eventually(lambda: {r.status for r in rig.observed().values()} == {records.Status.IN_STEP})
+    assert rig.read(topics.STOCK_DEADLETTER, records.DeadLetter) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_the_channel_refuses_fails_alone_and_can_be_replayed(
+    kind: str, rig_of: RigOf, eventually: Eventually
+) -> None:
+    """The other rows of its call are told at once; the refused one is a dead letter until a replay heals it."""
+    rig = rig_of(kind)
+    rig.catalogue([{"sku": "GOOD"}, {"sku": "BAD"}, {"sku": "FINE"}])
+    codes = {"shopify": "NON_MUTABLE_INVENTORY_ITEM", "woocommerce": "woocommerce_rest_invalid_something"}
+    rig.control("faults", {"row_errors": {"BAD": {"code": codes[kind], "message": "not like this"}}})
+    rig.levels({"GOOD": 3, "BAD": 4, "FINE": 5})
+    publisher = rig.start()
+    eventually(lambda: rig.shows() == {"GOOD": 3, "BAD": 0, "FINE": 5})
+    eventually(lambda: rig.metric(publisher, "lastunit_publisher_dead_skus") == 1)
+    (letter,) = eventually(lambda: rig.read(topics.STOCK_DEADLETTER, records.DeadLetter))
+    assert (letter.sku, letter.channel, letter.reason) == ("BAD", "shop", records.Reason.REJECTED)
+    assert "not like this" in letter.err
+    rig.control("faults", {"clear": True})
+    argv = (sys.executable, "-m", "publishers", "command", "shop", "replay", "--config", str(rig.path), "--sku", "BAD")
+    assert subprocess.run(argv, check=False, cwd=HOME, env={**os.environ, **ENV}).returncode == 0
+    eventually(lambda: rig.shows()["BAD"] == 4)
+    eventually(lambda: rig.observed()["BAD"].status is records.Status.IN_STEP)
+    resolved = [one for one in rig.read(topics.STOCK_DEADLETTER, records.DeadLetter) if one.resolves]
+    assert [one.resolves for one in resolved] == [letter.dead_letter_id]
+
+
+def test_a_sale_that_has_not_reached_us_is_never_overwritten(rig_of: RigOf, eventually: Eventually) -> None:
+    """
+    Shopify sells 3 that we do not know of; a change elsewhere then lowers, and never raises, what it shows.
+
+    When the order arrives nothing is hidden any more and the number is the level again.
+    """
+    rig = rig_of("shopify")
+    rig.catalogue([{"sku": "HOT"}])
+    rig.levels({"HOT": 10})
+    publisher = rig.start()
+    eventually(lambda: rig.shows() == {"HOT": 10})
+    sold_at = now_ms()
+    rig.control("sell", {"sku": "HOT", "qty": 3, "order_id": "1"})
+    rig.levels({"HOT": 9})
+    eventually(lambda: rig.shows() == {"HOT": 6})
+    eventually(lambda: rig.metric(publisher, "lastunit_publisher_hidden_units") == 3)
+    rig.levels({"HOT": 20})
+    time.sleep(0.5)
+    assert rig.shows() == {"HOT": 6}
+    rig.ordered("HOT", 17, 3, "shop_1_1", ordered_at=sold_at)
+    eventually(lambda: rig.shows() == {"HOT": 17})
+    assert rig.metric(publisher, "lastunit_publisher_hidden_units") == 0
+    levels = [push["quantity"] for push in rig.pushes()]
+    assert levels == [10, 6, 17]
+
+
+def test_hidden_sales_end_when_the_order_poll_has_passed_them(rig_of: RigOf, eventually: Eventually) -> None:
+    """A number that was lowered by hand looks like a hidden sale until the watermark has passed it."""
+    rig = rig_of("shopify")
+    rig.catalogue([{"sku": "HOT"}])
+    rig.levels({"HOT": 10})
+    rig.start()
+    eventually(lambda: rig.shows() == {"HOT": 10})
+    rig.control("level", {"sku": "HOT", "qty": 4})
+    rig.levels({"HOT": 9})
+    eventually(lambda: rig.observed()["HOT"].hidden == 6)
+    time.sleep(0.3)
+    assert rig.shows() == {"HOT": 3}
+    passed = records.Watermark(channel="shop", through=now_ms() + 60_000, at=now_ms())
+    rig.write(topics.INGEST_WATERMARK, b"shop", passed)
+    rig.producer.flush()
+    eventually(lambda: rig.shows() == {"HOT": 9})
+
+
+def test_the_source_channel_is_left_alone_only_when_nothing_else_can_have_moved_it(
+    rig_of: RigOf, eventually: Eventually
+) -> None:
+    """An order placed long after our last write brings the channel to its number by itself; a younger one is told."""
+    rig = rig_of("shopify")
+    rig.catalogue([{"sku": "HOT"}])
+    rig.levels({"HOT": 10})
+    rig.start()
+    eventually(lambda: rig.shows() == {"HOT": 10})
+    eventually(lambda: rig.observed()["HOT"].status is records.Status.IN_STEP)
+    rig.control("sell", {"sku": "HOT", "qty": 1, "order_id": "1"})
+    rig.ordered("HOT", 9, 1, "shop_1_1", ordered_at=now_ms() + 6_000)
+    eventually(lambda: next(iter(rig.observed()["HOT"].listings.values())).inferred)
+    assert len(rig.pushes()) == 1
+    rig.control("sell", {"sku": "HOT", "qty": 2, "order_id": "2"})
+    rig.ordered("HOT", 7, 2, "shop_2_1", ordered_at=now_ms())
+    eventually(lambda: len(rig.pushes()) == 2)
+    assert rig.shows() == {"HOT": 7}
+    assert rig.observed()["HOT"].hidden == 0
+
+
+def test_a_lost_answer_is_asked_for_with_the_same_key(rig_of: RigOf, eventually: Eventually) -> None:
+    """The channel did what we never heard of; the same body once more finds that out and changes nothing."""
+    rig = rig_of("shopify")
+    rig.catalogue([{"sku": "A"}])
+    rig.levels({"A": 10})
+    rig.start()
+    eventually(lambda: rig.shows() == {"A": 10})
+    rig.control("faults", {"lost_answers": 1})
+    rig.levels({"A": 5})
+    eventually(lambda: rig.shows() == {"A": 5})
+    eventually(lambda: rig.observed()["A"].status is records.Status.IN_STEP)
+    assert [push["quantity"] for push in rig.pushes()] == [10, 5]
+    assert rig.control("state")["calls"]["idempotent_replays"] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shadow_tells_nothing_until_it_is_enabled(kind: str, rig_of: RigOf, eventually: Eventually) -> None:
+    """In shadow the difference is measured, nothing is called or written; `enable` opens the gate, `stop` shuts it."""
+    rig = rig_of(kind, mode="shadow")
+    rig.catalogue([{"sku": "A"}, {"sku": "B"}])
+    rig.levels({"A": 5, "B": 6, "NOWHERE": 1})
+    publisher = rig.start()
+    eventually(lambda: rig.metric(publisher, "lastunit_publisher_dirty_skus") == 2)
+    assert rig.control("state")["calls"].get("calls", 0) == 0
+    assert rig.observed() == {}
+    for word, level in (("enable", 5), ("stop", 5)):
+        record = records.PublisherCommand(command=records.Command(word), at=now_ms())
+        rig.write(topics.publisher_command("shop"), b"", record)
+        rig.producer.flush()
+        eventually(lambda level=level: rig.shows()["A"] == level)
+    eventually(lambda: rig.metric(publisher, "lastunit_publisher_pushing") == 0)
+    rig.levels({"A": 1})
+    eventually(lambda: rig.metric(publisher, "lastunit_publisher_dirty_skus") == 1)
+    assert rig.shows()["A"] == 5
+
+
+def test_refused_credentials_stop_the_channel(rig_of: RigOf, eventually: Eventually) -> None:
+    """A 401 stops all calls without costing an attempt; the metric says so, `enable` tries again."""
+    rig = rig_of("shopify")
+    rig.catalogue([{"sku": "A"}])
+    rig.control("faults", {"status": {"code": 401, "count": 1}})
+    rig.levels({"A": 5})
+    publisher = rig.start()
+    eventually(lambda: rig.metric(publisher, "lastunit_publisher_refused") == 1)
+    calls = rig.control("state")["calls"]["calls"]
+    rig.levels({"A": 6})
+    time.sleep(0.5)
+    assert rig.control("state")["calls"]["calls"] == calls
+    rig.write(topics.publisher_command("shop"), b"", records.PublisherCommand(command=records.Command.ENABLE, at=1))
+    rig.producer.flush()
+    eventually(lambda: rig.shows() == {"A": 6})
+
+
+def test_a_standby_takes_over_and_the_old_one_makes_no_call(rig_of: RigOf, eventually: Eventually) -> None:
+    """A paused publisher is replaced; when it goes on it finds itself fenced, calls nobody and stands by."""
+    rig = rig_of("woocommerce", call_timeout_ms=2_000)
+    rig.catalogue([{"sku": "A"}])
+    rig.levels({"A": 5})
+    first = rig.start()
+    eventually(lambda: rig.shows() == {"A": 5})
+    second = rig.start()
+    eventually(lambda: rig.ready(second))
+    assert rig.metric(second, "lastunit_publisher_active") == 0
+    first.kill(signal.SIGSTOP)
+    eventually(lambda: rig.metric(second, "lastunit_publisher_active") == 1, timeout_s=30)
+    rig.levels({"A": 4})
+    eventually(lambda: rig.shows() == {"A": 4})
+    first.kill(signal.SIGCONT)
+    rig.levels({"A": 3})
+    eventually(lambda: rig.shows() == {"A": 3})
+    eventually(lambda: rig.metric(first, "lastunit_publisher_active") == 0)
+    assert [push["quantity"] for push in rig.pushes()] == [5, 4, 3]
+
+
+def test_a_drain_leaves_no_open_intent(rig_of: RigOf, eventually: Eventually) -> None:
+    """On SIGTERM the open call is finished and its result written before the process ends."""
+    rig = rig_of("woocommerce")
+    rig.catalogue([{"sku": f"S{n}"} for n in range(300)])
+    rig.control("faults", {"latency_ms": 300})
+    rig.levels({f"S{n}": 7 for n in range(300)})
+    publisher = rig.start()
+    eventually(lambda: len(rig.pushes()) >= 100)
+    publisher.stop()
+    shown = [one for record in rig.observed().values() for one in record.listings.values()]
+    assert shown
+    assert all(one.request_id is None for one in shown)
+    assert Counter(one.shown for one in shown) == {7: len(rig.pushes())}

@@ -105,10 +105,15 @@ def test_who_is_not_accepted_keeps_the_place() -> None:
 
 def test_one_batch_looks_at_a_bounded_number_of_places() -> None:
     """However long the queue, a call that fits nobody ends its search."""
-    queue, looked = WorkQueue(), []
+    queue, looked = WorkQueue(), list[str]()
+
+    def nobody(sku: str) -> bool:
+        looked.append(sku)
+        return False
+
     for n in range(LOOK + 50):
         queue.offer(f"s{n}", 1, since=0)
-    assert queue.take(0, 1, lambda sku: bool(looked.append(sku))) == []
+    assert queue.take(0, 1, nobody) == []
     assert len(looked) == LOOK
     assert len(order(queue, 0, LOOK + 50)) == LOOK + 50
 
