@@ -34,7 +34,8 @@ def encode(record: Record) -> bytes:
     kind = type(record)
     write: Check = _writer(kind)
     try:
-        raw = orjson.dumps({"v": kind.VERSION, **write(record)})
+        # orjson's bytes keep the 4 KiB they were written into: a table of them would be ten times too large.
+        raw = bytes(memoryview(orjson.dumps({"v": kind.VERSION, **write(record)})))
     except WireError as error:
         raise error.within(kind.__name__) from None
     if len(raw) > BYTES_MAX:

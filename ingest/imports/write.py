@@ -14,6 +14,12 @@ from schemas.events import headers
 LOG = logging.getLogger(__name__)
 DELIVERY_MS = 30_000
 """A record that no broker took within this time counts as not written."""
+SETTINGS: dict[str, str | float] = {
+    "delivery_timeout_ms": DELIVERY_MS,
+    "linger_ms": 20,
+    # What waits in the client beside the diff itself: a large file need not be in memory three times.
+    "queue_buffering_max_messages": 10_000,
+}
 
 
 class NotWritten(Exception):  # noqa: N818 - named for the reaction it demands
@@ -34,7 +40,7 @@ def write_all(config: Config, writes: Sequence[Write], at: int, advance: Advance
         NotWritten: at least one record was not acknowledged.
 
     """
-    producer = Producer(config.kafka.producer(delivery_timeout_ms=DELIVERY_MS, linger_ms=20), logger=LOG)
+    producer = Producer(config.kafka.producer(**SETTINGS), logger=LOG)
     for dead in (False, True):
         some = [write for write in writes if (write.value is None) is dead]
         if some:
