@@ -18,14 +18,14 @@ HEARTBEATS = 6
 """Heartbeats in a session: some may be lost."""
 
 
-class NoProducer(BootStrategy):  # type: ignore[misc] # Faust ships no types
+class NoProducer(BootStrategy):
     """Starts no producer of Faust's and no web server: lanes write, and `processor.web` serves."""
 
     enable_kafka_producer = False
     enable_web = False
 
 
-class App(faust.App):  # type: ignore[misc] # Faust ships no types
+class App(faust.App):
     """A worker's app; `deck` and `lanes` are set before it starts."""
 
     BootStrategy = NoProducer
@@ -74,8 +74,8 @@ def make(config: Config, deck: Deck, lanes: Lanes, instance: str) -> App:
     app.deck, app.lanes = deck, lanes
     app.source_of = sources_by_topic(config.kafka.topic)
     for name, memory in ((STOCK_LEVEL, deck.levels), (ORDER_OUTCOME, deck.lines)):
-        table = app.Table(config.kafka.topic(name), partitions=partitions, key_type=bytes, value_type=bytes)
-        table.partitions_memory = memory
+        table: Any = app.Table(config.kafka.topic(name), partitions=partitions, key_type=bytes, value_type=bytes)
+        table.memory = memory
     source = app.topic(*app.source_of, schema=Whole(), partitions=partitions)
     app.agent(source, name="stock")(_agent(lanes))
     return app

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 
-from processor.sources import Fetched, Source
+from processor.sources import Fetched
 from schemas.records import DeadLetter, Origin, Reason
 
 ORIGINAL_MAX = 675_000
@@ -10,20 +10,18 @@ ORIGINAL_MAX = 675_000
 TEXT_MAX = 900
 
 
-def letter(
-    record: Fetched, source: Source, topic_id: str, partition: int, reason: Reason, error: str, now: int
-) -> DeadLetter:
-    """Return the dead letter of `record`, with its original bytes where they fit, and where it stands."""
+def letter(record: Fetched, origin: Origin, reason: Reason, error: str, now: int) -> DeadLetter:
+    """Return the dead letter of `record`, which stands at `origin`, with its original bytes where they fit."""
     value = record.value or b""
     kept = len(value) <= ORIGINAL_MAX
     text = error if kept else f"{error} (the original's {len(value)} bytes are only in the source topic)"
     return DeadLetter(
-        dead_letter_id=f"{topic_id}-{partition}-{record.offset}",
+        dead_letter_id=f"{origin.topic_id}-{origin.partition}-{origin.offset}",
         reason=reason,
         err=_short(text),
         at=now,
         sku=_sku(record.key),
-        origin=Origin(topic=source.value, topic_id=topic_id, partition=partition, offset=record.offset),
+        origin=origin,
         original=b64encode(value).decode() if kept else None,
     )
 

@@ -12,7 +12,7 @@ Departures from Faust, each with its reason:
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.tables import TableManager
@@ -22,10 +22,10 @@ from mode import Service
 from processor.store import Partitions
 
 
-class LaneTable(faust.Table):  # type: ignore[misc] # Faust ships no types
-    """A table that lanes write, by transactions, and read, by partition."""
+class LaneTable(faust.Table[bytes, bytes]):
+    """A table that lanes write, by transactions, and read, by partition; `memory` is what it holds."""
 
-    partitions_memory: Partitions
+    memory: Partitions
 
     def _changelog_topic_name(self) -> str:
         return str(self.name)
@@ -35,7 +35,7 @@ class LaneTable(faust.Table):  # type: ignore[misc] # Faust ships no types
         raise NotImplementedError
 
 
-class LaneStarter(Service):  # type: ignore[misc] # mode ships no types that fit strict mode
+class LaneStarter(Service):
     """Has the part of Faust's `Recovery` that its table manager calls."""
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
@@ -48,7 +48,11 @@ class LaneStarter(Service):  # type: ignore[misc] # mode ships no types that fit
         """Do nothing: the consumer has paused the lanes already."""
 
     async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+        self,
+        assigned: set[TP],
+        revoked: set[TP],  # noqa: ARG002 - Faust's signature
+        newly_assigned: set[TP],  # noqa: ARG002 - likewise
+        generation_id: int = 0,
     ) -> None:
         """
         Open the lanes of this assignment.
@@ -57,15 +61,12 @@ class LaneStarter(Service):  # type: ignore[misc] # mode ships no types that fit
         heartbeats go on; fetching is resumed at once, for lanes that are open.
         """
         app = self.app
-        sources = set(app.deck.sources(0).values())
-        topics = {tp.topic for tp in sources}
-        mine = {
-            tp.partition for tp in app.assignor.assigned_actives() | assigned if tp.topic in topics and tp in assigned
-        }
+        # A source partition is assigned to one worker, its active owner; only tables' topics have standbys.
+        mine = {tp.partition for tp in assigned if tp.topic in app.source_of}
         await app.lanes.assign(mine, lambda: bool(app.consumer_generation_id == generation_id), app.consumer.rewind)
         app.flow_control.resume()
         app.consumer.resume_flow()
-        await app._fetcher.maybe_start()
+        await app._fetcher.maybe_start()  # noqa: SLF001 - Faust's own recovery starts it here too
         app.tables.on_actives_ready()
         app.tables.on_standbys_ready()
         await app.on_rebalance_complete.send()
@@ -73,15 +74,17 @@ class LaneStarter(Service):  # type: ignore[misc] # mode ships no types that fit
         self.completed.set()
 
 
-class LaneTables(TableManager):  # type: ignore[misc] # Faust ships no types
+class LaneTables(TableManager):
     """The table manager, with the service above for its recovery."""
 
     @property
-    def recovery(self) -> LaneStarter:
+    def recovery(self) -> LaneStarter:  # type: ignore[override] # it stands in for Faust's
         """Return the service that Faust tells of assignments."""
-        if self._recovery is None:
-            self._recovery = LaneStarter(self.app, beacon=self.beacon, loop=self.loop)
-        return self._recovery
+        starter: Any = self._recovery
+        if starter is None:
+            starter = LaneStarter(self.app, beacon=self.beacon, loop=self.loop)
+            self._recovery = starter
+        return cast("LaneStarter", starter)
 
     async def on_start(self) -> None:
         """Start without Faust's second of sleep: all tables are declared before the app starts."""

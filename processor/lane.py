@@ -135,14 +135,15 @@ class Lane:
             self.busy_since = None
 
     async def _wait(self) -> None:
-        self.busy_since = None
+        if not self.inbox.waiting(Source.ORDERS):
+            self.busy_since = None  # else adjustments are awaited that were there already: that must not last
         self._more.clear()
         if self.state is State.OPEN:
             await self._more.wait()
-        self.busy_since = time.monotonic()
 
     async def _clear(self) -> None:
         """Look up how far the adjustments go, so that those which precede the waiting orders are decided first."""
+        self.busy_since = time.monotonic()
         orders = self.inbox.seen(Source.ORDERS)
         adjusted = self.deck.source(Source.ADJUSTMENTS, self.partition)
         ends = await self.deck.reader.ends([adjusted])
@@ -150,6 +151,7 @@ class Lane:
 
     async def _decide(self, batch: list[Item]) -> None:
         deck, started = self.deck, time.monotonic()
+        self.busy_since = started
         done = plan(batch, self.facts, deck.now(), self.view, deck.settings)
         after = self.inbox.positions()
         await self._commit(done, after)

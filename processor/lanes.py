@@ -5,6 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
@@ -76,8 +77,8 @@ class Lanes:
         for partition in partitions:
             task = asyncio.create_task(self._open(partition, still, seek), name=f"open-{partition}")
             self._opening[partition] = task
-            task.add_done_callback(lambda done, p=partition: self._opened(p, done))
-        self.assigned = True
+            task.add_done_callback(partial(self._opened, partition))
+        self.assigned = turn == self._round
 
     async def _drop(self, partitions: Iterable[int]) -> None:
         gone = [self._lanes.pop(partition) for partition in list(partitions)]

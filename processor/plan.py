@@ -17,7 +17,7 @@ from processor.stock import Changes, IgnoredReason, Input, Position, Settings, T
 from schemas.codec import WireError, decode, encode
 from schemas.events import Headers, headers
 from schemas.partition import partition_of
-from schemas.records import CauseKind, OrderConfirmed, OrderOutcome, Reason, StockAdjusted, StockLevel
+from schemas.records import CauseKind, OrderConfirmed, OrderOutcome, Origin, Reason, StockAdjusted, StockLevel
 from schemas.topics import ORDER_OUTCOME, STOCK_DEADLETTER, STOCK_LEVEL
 
 WRITER = "/processor"
@@ -74,18 +74,29 @@ def plan(items: Sequence[Item], lane: Lane, now: int, tables: Tables, settings: 
 def _read(item: Item, lane: Lane, now: int, done: Plan) -> Input | None:
     try:
         record = decode(_KINDS[item.source], item.record.value or b"")
-        if item.record.key != record.sku.encode():
-            raise WireError("the key is not the SKU")
-        if partition_of(item.record.key, lane.partitions) != lane.partition:
-            raise WireError(f"the key belongs into partition {partition_of(item.record.key, lane.partitions)}")
+        _check_place(item.record.key, record.sku, lane)
     except WireError as error:
         _bury(item, lane, now, Reason.UNDECODABLE, str(error), done)
         return None
     return record
 
 
+def _check_place(key: bytes | None, sku: str, lane: Lane) -> None:
+    """Raise `WireError` for a record that stands where it does not belong: its SKU would be torn in two."""
+    if key != sku.encode():
+        raise WireError("the key is not the SKU")
+    if (home := partition_of(key, lane.partitions)) != lane.partition:
+        raise WireError(f"the key belongs into partition {home}")
+
+
 def _bury(item: Item, lane: Lane, now: int, reason: Reason, error: str, done: Plan) -> None:
-    found = letter(item.record, item.source, lane.topic_ids[item.source], lane.partition, reason, error, now)
+    origin = Origin(
+        topic=item.source.value,
+        topic_id=lane.topic_ids[item.source],
+        partition=lane.partition,
+        offset=item.record.offset,
+    )
+    found = letter(item.record, origin, reason, error, now)
     key = item.record.key or b""
     partition = partition_of(key, lane.partitions) if key else lane.partition
     about = headers(STOCK_DEADLETTER, found.dead_letter_id, WRITER, found.sku or "", now)

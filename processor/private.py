@@ -97,4 +97,4 @@ def _codecs() -> Iterator[str]:
 
 
 def _called(owner: Any) -> str:
-    return getattr(owner, "__qualname__", owner.__name__)
+    return str(getattr(owner, "__qualname__", owner.__name__))

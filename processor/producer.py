@@ -19,7 +19,7 @@ class UnknownOutcomeError(Exception):
     """The answer to the end of a transaction was lost: it may or may not have been committed."""
 
 
-class EndOnce(EndTxnHandler):
+class EndOnce(EndTxnHandler):  # type: ignore[misc] # aiokafka ships no types
     """
     Ends a transaction with one request, never two.
 
@@ -42,7 +42,7 @@ class EndOnce(EndTxnHandler):
         return backoff is None
 
 
-class AddPartitionsSoon(AddPartitionsToTxnHandler):
+class AddPartitionsSoon(AddPartitionsToTxnHandler):  # type: ignore[misc] # likewise
     """Waits for the previous transaction's markers in small steps."""
 
     def handle_response(self, answer: Any) -> float | None:
@@ -51,7 +51,7 @@ class AddPartitionsSoon(AddPartitionsToTxnHandler):
         return MARKER_WAIT_S if backoff == BACKOFF_OVERRIDE else backoff
 
 
-class LaneSender(Sender):
+class LaneSender(Sender):  # type: ignore[misc] # likewise
     """aiokafka's sender with the two handlers above in the places of its own."""
 
     async def _do_add_partitions_to_txn(self, tps: Any) -> Any:
@@ -72,13 +72,13 @@ class LaneSender(Sender):
         return node
 
 
-class LaneProducer(AIOKafkaProducer):
+class LaneProducer(AIOKafkaProducer):  # type: ignore[misc] # likewise
     """One partition's transactional producer."""
 
     def __init__(self, **settings: Any) -> None:
         """Take aiokafka's own settings."""
         super().__init__(**settings)
-        old = self._sender
+        old: Sender = self._sender  # type: ignore[has-type] # set by aiokafka's constructor
         self._sender = LaneSender(
             self.client,
             acks=-1,

@@ -38,13 +38,15 @@ class Reader:
         """Return the offset after each partition's last committed record."""
         assert self._consumer is not None
         consumer = self._consumer
-        return await _retried(lambda: consumer.end_offsets(list(partitions)))
+        found: dict[TopicPartition, int] = await _retried(lambda: consumer.end_offsets(list(partitions)))
+        return found
 
     async def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the first offset that each partition still has."""
         assert self._consumer is not None
         consumer = self._consumer
-        return await _retried(lambda: consumer.beginning_offsets(list(partitions)))
+        found: dict[TopicPartition, int] = await _retried(lambda: consumer.beginning_offsets(list(partitions)))
+        return found
 
     async def committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
         """Return the group's positions, with the topic ids that they were committed for; a missing one is left out."""
@@ -58,7 +60,8 @@ class Reader:
                 await admin.close()
             return {tp: position for tp, position in found.items() if position.offset >= 0}
 
-        return await _retried(ask)
+        positions: dict[TopicPartition, OffsetAndMetadata] = await _retried(ask)
+        return positions
 
     @asynccontextmanager
     async def log(self, partitions: Sequence[TopicPartition]) -> AsyncIterator[AsyncIterator[Sequence[ConsumerRecord]]]:

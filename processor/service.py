@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from aiokafka import TopicPartition
 
@@ -28,8 +28,8 @@ from schemas.settings import Config
 
 log = logging.getLogger(__name__)
 
-STALLED_S = 60.0
-"""An assignment, a recovery step or a transaction that takes longer ends the worker: it hangs, or the cluster is down."""
+STALLED_S = 120.0
+"""An assignment, a recovery or a transaction that takes longer ends the worker: it hangs, or the cluster is down."""
 DRAIN_S = 9.0
 WATCH_S = 1.0
 LAG_S = 5.0
@@ -120,7 +120,8 @@ def _stop_signals() -> asyncio.Event:
 
 async def _first(stopped: asyncio.Event, failed: asyncio.Future[FatalError]) -> FatalError | None:
     stop = asyncio.create_task(stopped.wait())
-    await asyncio.wait({stop, failed}, return_when=asyncio.FIRST_COMPLETED)
+    both: set[asyncio.Future[Any]] = {stop, failed}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     return failed.result() if failed.done() else None
 

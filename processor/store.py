@@ -21,7 +21,8 @@ class Partitions:
 
     def open(self, partition: int) -> Values:
         """Start a partition empty, whatever it held."""
-        self._values[partition] = values = {}
+        values: Values = {}
+        self._values[partition] = values
         return values
 
     def drop(self, partition: int) -> None:

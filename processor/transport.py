@@ -16,7 +16,7 @@ Departures from Faust 0.15.3, each with its reason:
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiokafka
 from faust.serializers.schemas import Schema
@@ -37,22 +37,27 @@ NEVER_MS = 86_400_000
 """aiokafka refuses to rejoin after `max.poll.interval`, silently; our own watchdog notices a worker that hangs."""
 
 
-class Whole(Schema):  # type: ignore[misc] # Faust ships no types
+class Whole(Schema[Any, Any]):
     """Hands a share to the agent as it is: bad JSON is a dead letter, not the framework's business."""
 
-    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's signature
         """Return the key."""
         return message.key
 
-    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002 - likewise
         """Return the share."""
         return message.value
 
 
-class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust ships no types
+class Thread(driver.AIOKafkaConsumerThread):
     """The thread with the group's consumer: heartbeats go on whatever the main loop does."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+    app: Any
+
+    def _create_worker_consumer(
+        self,
+        transport: Any,  # noqa: ARG002 - Faust's signature
+    ) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = self.app.assignor
         return aiokafka.AIOKafkaConsumer(
@@ -73,11 +78,11 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust ships
             metadata_max_age_ms=5_000,
         )
 
-    async def getmany(self, active_partitions: Any, timeout: float) -> Mapping[Any, Any]:  # noqa: ASYNC109 - Faust's
+    async def getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         """Poll `active_partitions`, those of them that are still assigned."""
         return await self.call_thread(self._poll, active_partitions, timeout)
 
-    async def _poll(self, partitions: set[Any], timeout: float) -> Mapping[Any, Any]:  # noqa: ASYNC109 - Faust's
+    async def _poll(self, partitions: set[Any], timeout: float) -> Any:  # noqa: ASYNC109 - aiokafka's own limit
         consumer = self._ensure_consumer()
         mine = partitions & consumer.assignment()
         if not mine:
@@ -97,8 +102,11 @@ class Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust ships
         consumer.pause(*others)
 
 
-class Consumer(driver.Consumer):  # type: ignore[misc] # Faust ships no types
+class Consumer(driver.Consumer):
     """The group's consumer as the main loop sees it."""
+
+    app: Any
+    _thread: Thread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Start with no poll under way."""
@@ -121,10 +129,13 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # Faust ships no types
             for tp in positions:
                 self._read_offset[TP(*tp)] = None
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust's
+    async def getmany(
+        self,
+        timeout: float,  # noqa: ASYNC109, ARG002 - Faust's signature
+    ) -> AsyncIterator[tuple[Any, Any]]:
         """Yield each partition's share of one poll as one message."""
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type] # mode names its own Event, asyncio's works
         lanes = self.app.lanes
         wanted = lanes.wanted()
         if not wanted:
@@ -141,10 +152,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # Faust ships no types
             yield TP(*tp), self._message(tp, share)
 
     def _message(self, tp: Any, share: Share) -> ConsumerMessage:
-        last = share.records[-1].offset
-        generation = self.app.consumer_generation_id
-        facts = (tp.topic, tp.partition, last, 0.0, 0, None, None, share, None, 0, 0, TP(*tp))
-        return ConsumerMessage(*facts, generation_id=generation)
+        place = {"topic": tp.topic, "partition": tp.partition, "offset": share.records[-1].offset, "tp": TP(*tp)}
+        absent = {"headers": None, "key": None, "checksum": None, "timestamp": 0.0, "timestamp_type": 0}
+        facts: dict[str, Any] = {**place, **absent, "generation_id": self.app.consumer_generation_id}
+        return ConsumerMessage(**facts, value=cast("Any", share))
 
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
         """Note nothing: shares jump by design, and lanes check that no record is missing."""
@@ -155,7 +166,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # Faust ships no types
         self._unacked_messages.discard(message)
         return True
 
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002 - Faust's
+    async def commit(
+        self,
+        topics: Any = None,  # noqa: ARG002 - Faust's signature
+        start_new_transaction: bool = True,  # noqa: ARG002, FBT001, FBT002 - likewise
+    ) -> bool:
         """Commit nothing, for the same reason."""
         return False
 
@@ -175,7 +190,7 @@ async def _soon(wake: asyncio.Event) -> None:
         return
 
 
-class Transport(driver.Transport):  # type: ignore[misc] # Faust ships no types
+class Transport(driver.Transport):
     """Faust's transport with the consumer above."""
 
     Consumer = Consumer

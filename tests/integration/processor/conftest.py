@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from schemas.cluster import topic_ids
 from schemas.codec import encode
@@ -61,8 +61,8 @@ class Shop:
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, partition: int | None = None) -> None:
         """Produce one record."""
-        more = {} if partition is None else {"partition": partition}
-        self._producer.produce(self.config.kafka.topic(topic), key=key, value=value, **more)
+        chosen = -1 if partition is None else partition
+        self._producer.produce(self.config.kafka.topic(topic), key=key, value=value, partition=chosen)
         self._producer.poll(0)
 
     def flush(self) -> None:
@@ -77,7 +77,7 @@ class Shop:
     def get(self, worker: Any, path: str) -> tuple[int, str]:
         """Ask a worker's endpoint; status 0 when it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://{worker.address}{path}", timeout=2) as answer:  # noqa: S310 - ours
+            with urllib.request.urlopen(f"http://{worker.address}{path}", timeout=2) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -88,12 +88,14 @@ class Shop:
         """Wait until a worker has recovered and all its lanes are open."""
         self.eventually(lambda: self.get(worker, "/readyz")[0] == 200)
 
-    def read(self, topic: str) -> list[Message]:
+    def read(self, topic: str) -> list[Any]:
         """Return all committed records of a topic, in order within each partition."""
         name, count = self.config.kafka.topic(topic), self.config.kafka.partitions
-        found: list[Message] = []
+        found: list[Any] = []
         ended = 0
-        with contextlib.closing(Consumer(self.config.kafka.consumer("reader", enable_partition_eof="true"))) as consumer:
+        with contextlib.closing(
+            Consumer(self.config.kafka.consumer("reader", enable_partition_eof="true"))
+        ) as consumer:
             consumer.assign([TopicPartition(name, partition, 0) for partition in range(count)])
             while ended < count:
                 message = consumer.poll(10)
@@ -222,7 +224,7 @@ class Auditor:
         if "adjustmentId" in record:
             before = self.quantity.get(sku, 0)
             self.quantity[sku] = record["qty"] + (before if record["kind"] == "add" else 0)
-            expected = {"result": "applied"}
+            expected: dict[str, Any] = {"result": "applied"}
             self.lines[sku, own] = {"rank": (0, 0), "held": 0, "qty": record["qty"]}
         else:
             expected = self._order(record, own, sku)

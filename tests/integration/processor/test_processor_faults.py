@@ -139,7 +139,9 @@ def test_a_log_that_was_truncated_stops_its_partition_with_a_reason(shop: Any, k
     for future in admin.delete_records([TopicPartition(topic, partition, 1)]).values():
         future.result(20)
     worker = shop.worker()
-    shop.eventually(lambda: "wedged" in json.dumps(json.loads(shop.get(worker, "/healthz")[1] or "{}").get("lanes", {})))
+    shop.eventually(
+        lambda: "wedged" in json.dumps(json.loads(shop.get(worker, "/healthz")[1] or "{}").get("lanes", {}))
+    )
     status, body = shop.get(worker, "/readyz")
     assert status == 503
     assert "deleted before they were read" in json.loads(body)["wedged"][str(partition)]
