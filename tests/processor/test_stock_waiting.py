@@ -131,3 +131,11 @@ def test_a_line_is_listed_up_to_the_last_letter_of_room(hub: Any, length: int, l
     hub.sell("s_1_1", 1)
     level = hub.levels["MUG"]
     assert (len(level.waiting), level.waiting_more) == (148 + listed_lines, 3 - listed_lines)
+
+
+def test_each_counted_line_counts_once_however_many_there_are(full: Any) -> None:
+    """One of five changes, one leaves: five and four."""
+    for number in range(LIMIT + 2, LIMIT + 5):
+        full.sell(f"s_{number}_1", 1)
+    assert full.sell("s_1000_1", 5, revision=2).level.waiting_more == 5
+    assert full.sell("s_1001_1", 0, revision=2).level.waiting_more == 4
