@@ -155,7 +155,7 @@ class Lane:
         done = plan(batch, self.facts, deck.now(), self.view, deck.settings)
         after = self.inbox.positions()
         await self._commit(done, after)
-        self.view.commit(done.levels, done.lines)
+        self.view.commit(done.levels, done.level_bytes, done.lines)
         self.next = after
         self.committed = dict(after)
         deck.metrics.committed(done, len(batch), time.monotonic() - started)

@@ -9,6 +9,7 @@ way of those behind it.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from processor.dead import letter
 from processor.inbox import Item
@@ -25,6 +26,8 @@ _KINDS: Mapping[Source, type[OrderConfirmed | StockAdjusted]] = {
     Source.ORDERS: OrderConfirmed,
     Source.ADJUSTMENTS: StockAdjusted,
 }
+HOMES_CACHED = 65_536
+_home = lru_cache(HOMES_CACHED)(partition_of)
 _CAUSES = {CauseKind.ORDER: Source.ORDERS, CauseKind.ADJUSTMENT: Source.ADJUSTMENTS}
 
 
@@ -53,7 +56,8 @@ class Plan:
     """What one transaction writes, what the tables take over once it is committed, and what is counted then."""
 
     writes: list[Write] = field(default_factory=list)
-    levels: dict[bytes, bytes] = field(default_factory=dict)
+    levels: dict[str, StockLevel] = field(default_factory=dict)
+    level_bytes: dict[bytes, bytes] = field(default_factory=dict)
     lines: dict[bytes, bytes] = field(default_factory=dict)
     results: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
@@ -85,7 +89,7 @@ def _check_place(key: bytes | None, sku: str, lane: Lane) -> None:
     """Raise `WireError` for a record that stands where it does not belong: its SKU would be torn in two."""
     if key != sku.encode():
         raise WireError("the key is not the SKU")
-    if (home := partition_of(key, lane.partitions)) != lane.partition:
+    if (home := _home(key, lane.partitions)) != lane.partition:
         raise WireError(f"the key belongs into partition {home}")
 
 
@@ -98,7 +102,7 @@ def _bury(item: Item, lane: Lane, now: int, reason: Reason, error: str, done: Pl
     )
     found = letter(item.record, origin, reason, error, now)
     key = item.record.key or b""
-    partition = partition_of(key, lane.partitions) if key else lane.partition
+    partition = _home(key, lane.partitions) if key else lane.partition
     about = headers(STOCK_DEADLETTER, found.dead_letter_id, WRITER, found.sku or "", now)
     done.writes.append(Write(STOCK_DEADLETTER, partition, key, encode(found), about))
     done.dead[reason.value] += 1
@@ -144,7 +148,8 @@ def _level(level: StockLevel, lane: Lane, at: Mapping[Position, Item], done: Pla
         _traceparent(at[moved].record.headers) if moved in at else None,
     )
     key, value = level.sku.encode(), encode(level)
-    done.levels[key] = value
+    done.levels[level.sku] = level
+    done.level_bytes[key] = value
     return Write(STOCK_LEVEL, lane.partition, key, value, about)
 
 
@@ -167,8 +172,7 @@ class _Over:
         self._below, self._done = below, done
 
     def level(self, sku: str) -> StockLevel | None:
-        raw = self._done.levels.get(sku.encode())
-        return self._below.level(sku) if raw is None else decode(StockLevel, raw)
+        return self._done.levels.get(sku) or self._below.level(sku)
 
     def line(self, key: bytes) -> OrderOutcome | None:
         raw = self._done.lines.get(key)
@@ -194,6 +198,7 @@ def _one_by_one(items: Sequence[Item], lane: Lane, now: int, tables: Tables, set
 def _merge(done: Plan, step: Plan) -> None:
     done.writes += step.writes
     done.levels |= step.levels
+    done.level_bytes |= step.level_bytes
     done.lines |= step.lines
     done.results += step.results
     done.ignored += step.ignored

@@ -55,8 +55,6 @@ class View:
         """Return the SKU's level."""
         found = self._decoded.get(sku)
         if found is None and (raw := self.levels.get(sku.encode())) is not None:
-            if len(self._decoded) >= LEVELS_CACHED:
-                self._decoded.clear()
             found = self._decoded[sku] = decode(StockLevel, raw)
         return found
 
@@ -65,9 +63,12 @@ class View:
         raw = self.lines.get(key)
         return None if raw is None else decode(OrderOutcome, raw)
 
-    def commit(self, levels: Mapping[bytes, bytes], lines: Mapping[bytes, bytes]) -> None:
+    def commit(
+        self, decoded: Mapping[str, StockLevel], levels: Mapping[bytes, bytes], lines: Mapping[bytes, bytes]
+    ) -> None:
         """Take over what a transaction has committed: memory follows the log, it never leads it."""
         self.levels.update(levels)
         self.lines.update(lines)
-        for key in levels:
-            self._decoded.pop(key.decode(), None)
+        self._decoded.update(decoded)
+        if len(self._decoded) > LEVELS_CACHED:
+            self._decoded.clear()
