@@ -120,7 +120,8 @@ async def _run(
             respect_levels=args.orders_file is None or args.respect_levels,
             kills=args.kill.split(",") if args.kill else (),
         )
-        await _open(run)
+        with console.status("filling the shelves, starting the services, waiting until all is in step"):
+            await _open(run)
         setup_s = round(time.monotonic() - began - deployment.stack.download_s, 1)
         console.print(f"ready after {setup_s} s; {len(demand.wishes)} shoppers are coming", highlight=False)
         watching = asyncio.create_task(watch(run, console))

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +16,22 @@ from compose.flashsale.drive import Run
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A SKU's level in the hub; None before it is stocked."""
+
+    quantity: int | None
+    paused: bool
+
+    @property
+    def offered(self) -> int:
+        """How many units every shop should show."""
+        return 0 if self.paused else max(0, self.quantity or 0)
+
+    def __str__(self) -> str:
+        return f"{'-' if self.quantity is None else self.quantity}{' paused' if self.paused else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +45,7 @@ class Picture:
     decided: int
     oversold: int
     dead: int
-    hub: Mapping[str, int | None]
+    hub: Mapping[str, Level]
     shops: Mapping[str, Mapping[str, int]]
     events: tuple[str, ...]
 
@@ -52,10 +70,14 @@ async def look(run: Run) -> Picture:
         decided=len({value["orderId"] for value in outcomes}),
         oversold=sum(w["shortfall"] for level in levels.values() for w in level["waiting"]),
         dead=sum(1 for seen in topics["stock.deadletter"] if seen.value and not seen.value.get("resolves")),
-        hub={sku: levels.get(sku, {}).get("quantity") for sku in run.demand.hot},
+        hub={sku: _level(levels.get(sku, {})) for sku in run.demand.hot},
         shops={shop.account.name: levels for shop, levels in zip(run.shops, shown, strict=True)},
         events=tuple(run.events[-4:]),
     )
+
+
+def _level(value: Mapping[str, Any]) -> Level:
+    return Level(quantity=value.get("quantity"), paused=value.get("paused") is not None)
 
 
 def drawn(picture: Picture) -> Group:
@@ -64,19 +86,19 @@ def drawn(picture: Picture) -> Group:
     for column in ("SKU", "Lastunit", *picture.shops):
         table.add_column(column, justify="left" if column == "SKU" else "right")
     for sku, level in picture.hub.items():
-        cells = [_cell(shown.get(sku), level) for shown in picture.shops.values()]
-        table.add_row(sku, "-" if level is None else str(level), *cells)
+        cells = [_cell(shown.get(sku), level.offered) for shown in picture.shops.values()]
+        table.add_row(sku, str(level), *cells)
     return Group(
         Text(plain(picture)),
-        ProgressBar(total=1.0, completed=picture.done, width=60),
+        Padding(ProgressBar(total=1.0, completed=picture.done, width=60), (0, 0, 1, 0)),
         table,
         *(Text(f"  {event}", style="yellow") for event in picture.events),
     )
 
 
-def _cell(shown: int | None, level: int | None) -> Text:
+def _cell(shown: int | None, offered: int) -> Text:
     """Mark a number that would let somebody buy what is not there."""
-    risky = shown is not None and shown > max(0, level or 0)
+    risky = shown is not None and shown > offered
     return Text("-" if shown is None else str(shown), style="bold red" if risky else "green")
 
 
