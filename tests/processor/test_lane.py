@@ -1,0 +1,245 @@
+"""A lane against brokers that fail: what is committed is applied once, what is not is tried again, doubt ends it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced, RequestTimedOutError
+from aiokafka.structs import OffsetAndMetadata
+
+from processor import lane as module
+from processor.deck import Deck
+from processor.exits import Exit, FatalError
+from processor.lane import Lane, State
+from processor.metrics import Metrics
+from processor.plan import Lane as Facts
+from processor.producer import UnknownOutcomeError
+from processor.sources import Share, Source
+from processor.stock import Settings
+from processor.writer import Names
+from schemas.codec import encode
+from schemas.records import AdjustmentKind, Policy, StockAdjusted
+
+NOW = 1_800_000_000_000
+
+
+@dataclass(frozen=True)
+class Record:
+    """A fetched record."""
+
+    offset: int
+    value: bytes
+    key: bytes = b"S"
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass
+class Brokers:
+    """Stands in for Kafka: each transaction follows the script, then all succeed."""
+
+    script: list[tuple[bool, Exception | None]] = field(default_factory=list)
+    committed: dict[TopicPartition, OffsetAndMetadata] = field(default_factory=dict)
+    transactions: list[int] = field(default_factory=list)
+    fences: int = 0
+    foreign: int | None = None
+
+    async def commit(self, writes: Any, positions: Any) -> None:
+        """Write a transaction, or do what the script says: (whether it comes true, what is answered)."""
+        true, error = self.script.pop(0) if self.script else (True, None)
+        if true:
+            self.committed = dict(positions)
+            self.transactions.append(len(writes))
+        if error is not None:
+            raise error
+
+    async def fence(self) -> None:
+        """Shut older producers out; a foreign owner may have committed before."""
+        self.fences += 1
+        if self.foreign is not None:
+            self.committed = {tp: OffsetAndMetadata(self.foreign, "") for tp in self.committed}
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def positions(self, partitions: Any) -> Any:
+        """Return the group's positions."""
+        return {tp: self.committed[tp] for tp in partitions if tp in self.committed}
+
+    async def ends(self, partitions: Any) -> Any:
+        """Return log ends: no adjustment that was not delivered."""
+        return dict.fromkeys(partitions, 0)
+
+
+@pytest.fixture
+def brokers() -> Brokers:
+    """Return brokers that work."""
+    return Brokers()
+
+
+@pytest.fixture
+def failures() -> list[BaseException]:
+    """Return what ended the worker."""
+    return []
+
+
+@pytest.fixture
+async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lane]:
+    """Return an open lane at the start of its topics."""
+    monkeypatch.setattr(module, "BACKOFF_S", (0,))
+    reader: Any = type("Reader", (), {"committed": brokers.positions, "ends": brokers.ends})
+    deck = Deck(
+        client={},
+        names=Names(group="g", prefix=""),
+        partitions=1,
+        batch_max=10,
+        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
+        reader=reader,
+        metrics=Metrics(),
+        now=lambda: NOW,
+        topic_ids=dict,
+    )
+    opened = Lane(0, deck, brokers)  # type: ignore[arg-type] # a writer is Kafka's side here
+    opened.facts = Facts(partition=0, partitions=1, topic_ids={source: source.name for source in Source})
+    opened.next = dict.fromkeys(Source, 0)
+    opened.committed = dict.fromkeys(Source)
+    opened.resume(failures.append)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def deliver(lane: Lane) -> Callable[[int], None]:
+    """Return what hands one delivery of a unit to the lane."""
+
+    def hand(offset: int) -> None:
+        record = StockAdjusted(sku="S", kind=AdjustmentKind.ADD, qty=1, adjustment_id=f"a{offset}", received_at=NOW)
+        share = Share(
+            source=Source.ADJUSTMENTS, partition=0, session=lane.session, records=[Record(offset, encode(record))]
+        )
+        lane.deliver(share)
+
+    return hand
+
+
+async def until(look: Callable[[], Any]) -> None:
+    """Poll with a deadline."""
+    async with asyncio.timeout(5):
+        while not look():  # noqa: ASYNC110 - what is looked at tells nobody
+            await asyncio.sleep(0.001)
+
+
+LOST = UnknownOutcomeError("no answer")
+
+
+@pytest.mark.parametrize("error", [LOST, TimeoutError(), RequestTimedOutError()])
+@pytest.mark.parametrize("true", [True, False])
+async def test_a_transaction_of_unknown_outcome_happens_once(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None], error: Exception, *, true: bool
+) -> None:
+    """Behind a new fence the committed position says whether it came true; if not, it is written again."""
+    brokers.script = [(true, error)]
+    deliver(0)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
+    assert brokers.fences == 1
+    assert len(brokers.transactions) == 1
+    found = lane.view.level("S")
+    assert found is not None
+    assert found.quantity == 1
+    deliver(1)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 2)
+    assert lane.view.levels[b"S"].count(b'"quantity":2') == 1
+
+
+async def test_memory_does_not_move_before_the_commit(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """While a transaction keeps failing, neither tables nor positions change, and the lane goes on trying."""
+    brokers.script = [(False, RequestTimedOutError())] * 50
+    deliver(0)
+    await until(lambda: brokers.fences > 10)
+    assert lane.view.levels == {}
+    assert lane.next[Source.ADJUSTMENTS] == 0
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
+    assert len(brokers.transactions) == 1
+
+
+async def test_a_fenced_lane_ends_the_worker(
+    lane: Lane, brokers: Brokers, failures: list[BaseException], deliver: Callable[[int], None]
+) -> None:
+    """Somebody else owns the partition: whatever this worker believes, it is wrong."""
+    brokers.script = [(False, ProducerFenced())]
+    deliver(0)
+    await until(lambda: failures)
+    (fatal,) = failures
+    assert isinstance(fatal, FatalError)
+    assert fatal.code is Exit.FENCED
+    assert brokers.fences == 0
+    assert lane.view.levels == {}
+
+
+async def test_a_position_that_is_neither_side_of_the_batch_ends_the_worker(
+    brokers: Brokers, failures: list[BaseException], lane: Lane, deliver: Callable[[int], None]
+) -> None:
+    """A foreign commit lies between: this lane's memory is not the log's any more."""
+    deliver(0)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
+    brokers.script, brokers.foreign = [(False, LOST)], 7
+    deliver(1)
+    await until(lambda: failures)
+    assert isinstance(failures[0], FatalError)
+    assert failures[0].code is Exit.FENCED
+
+
+async def test_what_brokers_refuse_for_good_stops_the_lane_alone(
+    lane: Lane, brokers: Brokers, failures: list[BaseException], deliver: Callable[[int], None]
+) -> None:
+    """A restart would not help: the partition stops with its reason, the worker goes on."""
+    brokers.script = [(False, MessageSizeTooLargeError())]
+    deliver(0)
+    await until(lambda: lane.state is State.WEDGED)
+    assert "refused for good" in lane.reason
+    assert failures == []
+
+
+async def test_a_hole_in_the_log_stops_the_lane_alone(lane: Lane, deliver: Callable[[int], None]) -> None:
+    """It never passes silently."""
+    deliver(3)
+    assert lane.state is State.WEDGED
+    assert "offset 0 should come next, 3 came" in lane.reason
+
+
+async def test_a_share_of_an_older_session_is_dropped(lane: Lane) -> None:
+    """It was fetched before the last seek, and comes again."""
+    old = Share(source=Source.ADJUSTMENTS, partition=0, session=lane.session - 1, records=[Record(9, b"")])
+    lane.deliver(old)
+    assert lane.state is State.OPEN
+    assert lane.inbox.waiting(Source.ADJUSTMENTS) == 0
+
+
+async def test_a_rebalance_in_a_failed_transaction_leaves_its_outcome_to_the_next_owner(
+    lane: Lane, brokers: Brokers, failures: list[BaseException], deliver: Callable[[int], None]
+) -> None:
+    """Looking it up would fence the next owner: the lane is given up instead, and read back if it returns."""
+    brokers.script = [(False, RequestTimedOutError())] * 10**6
+    deliver(0)
+    await until(lambda: brokers.fences > 2)
+    await lane.pause(5)
+    fences = brokers.fences
+    assert lane.state is State.BROKEN
+    await asyncio.sleep(0)
+    assert brokers.fences == fences
+    assert failures == []
+
+
+async def test_a_pause_finishes_the_transaction_under_way(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """A paused lane can be resumed where it stopped, without reading anything back."""
+    deliver(0)
+    await asyncio.sleep(0)
+    await lane.pause(5)
+    assert lane.state is State.PAUSED
+    assert lane.next[Source.ADJUSTMENTS] == len(brokers.transactions)
