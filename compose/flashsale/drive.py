@@ -74,7 +74,7 @@ async def in_step(run: Run) -> None:
 
 async def play(run: Run) -> None:
     """Let every shopper come at their time, with the outage and the kill in the middle of the flash sale."""
-    run.began, run.phase = time.monotonic(), "the day"
+    run.began, run.phase = time.monotonic(), "the day" if run.demand.flash_run_at else "the orders"
     shops = {shop.account.name: shop for shop in run.shops}
     async with asyncio.TaskGroup() as group:
         for happening in _happenings(run):
