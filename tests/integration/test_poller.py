@@ -190,13 +190,16 @@ def test_refused_credentials_stop_the_poll_with_exit_code_4(bench: Bench) -> Non
 
 
 def test_a_serving_poller_says_how_it_is_and_reads_when_asked(bench: Bench) -> None:
-    """Health, readiness and metrics answer; `POST /poll` wants a token."""
-    address = bench.poller().address
+    """Health, readiness and metrics answer; `POST /poll` wants a token; SIGTERM ends it with exit code 0."""
+    child = bench.poller()
+    address = child.address
     body = [http(f"http://{address}/{path}") for path in ("healthz", "readyz", "metrics")][-1]
     assert b"lastunit_ingest_poll_orders_total" in body
     with pytest.raises(OSError, match="401"):
         http(f"http://{address}/poll", b"", "wrong")
     assert http(f"http://{address}/poll", b"", "token") == b"reading\n"
+    child.ask_to_end()
+    assert child.wait(20) == 0
 
 
 class Shop:
