@@ -43,8 +43,12 @@ def judge(evidence: Evidence) -> Judgement:
     ends = {(value["orderId"], value["sku"]): value for value in outcomes}
     return Judgement(
         lost=[*_lost(sold, ends)],
-        doubled=[*_doubled(outcomes)],
-        level_mismatches=[*_chain(outcomes), *_totals(evidence.stock, levels, ends)],
+        doubled=[*_doubled(outcomes), *_unsold(sold, ends)],
+        level_mismatches=[
+            *_chain(outcomes),
+            *_totals(evidence.stock, levels, ends),
+            *_pauses(evidence.stock, levels, ends),
+        ],
         channel_mismatches=[*_channels(evidence, levels)],
         orders=len(sold),
         accepted=sum(1 for line in sold if _end(line, ends).get("held") == line.qty),
@@ -77,13 +81,16 @@ def _end(line: Sold, ends: Mapping[tuple[str, str], Value]) -> Value:
 
 
 def _lost(sold: Sequence[Sold], ends: Mapping[tuple[str, str], Value]) -> Iterator[str]:
-    """Every line that a shop sold has a decision about exactly the units that the shop says."""
+    """Every line that a shop sold is decided as the shop says: each of its units is taken, or it waits as oversold."""
     for line in sold:
         end = _end(line, ends)
         if not end:
             yield f"{order_id(line)} {line.sku}: sold {line.qty}, never decided"
         elif end["qty"] != line.qty:
             yield f"{order_id(line)} {line.sku}: sold {line.qty}, decided as {end['qty']}"
+        elif end["held"] + end["shortfall"] != line.qty:
+            took = f"took {end['held']}, waits for {end['shortfall']}"
+            yield f"{order_id(line)} {line.sku}: sold {line.qty}, {took} ({end['result']})"
 
 
 def _doubled(outcomes: Sequence[Value]) -> Iterator[str]:
@@ -105,6 +112,14 @@ def _doubled(outcomes: Sequence[Value]) -> Iterator[str]:
         decided.add(state)
 
 
+def _unsold(sold: Sequence[Sold], ends: Mapping[tuple[str, str], Value]) -> Iterator[str]:
+    """No line takes units or waits for some that no shop has sold: the same sale under a second name, for instance."""
+    known = {(order_id(line), line.sku) for line in sold}
+    for (name, sku), end in ends.items():
+        if (name, sku) not in known and not name.startswith("adj_") and (end["held"] or end["shortfall"]):
+            yield f"{name} {sku}: takes {end['held'] + end['shortfall']}, no shop has sold it"
+
+
 def _chain(outcomes: Sequence[Value]) -> Iterator[str]:
     """Per SKU the decisions form one chain: each starts where the last ended, and each refusal was forced."""
     level: dict[str, int] = defaultdict(int)
@@ -119,10 +134,12 @@ def _chain(outcomes: Sequence[Value]) -> Iterator[str]:
             if value["version"] != version[sku] + 1:
                 yield f"{sku}: version {value['version']} follows {version[sku]}"
             version[sku] = value["version"]
-        if value["result"] == "insufficient" and value["qty"] - held[line] <= before:
+        if value["result"] in ("insufficient", "unstocked") and value["qty"] - held[line] <= before:
             yield f"{line}: refused {value['qty'] - held[line]} of {before}: not forced"
         if value["result"] == "accepted" and value["delta"] > max(before, 0):
             yield f"{line}: accepted {value['delta']} of {before}"
+        if value["result"] == "settled" and value["delta"] > before:
+            yield f"{line}: settled {value['delta']} of {before}"
         level[sku], held[line] = before - value["delta"], value["held"]
 
 
@@ -139,13 +156,24 @@ def _totals(
             yield f"{sku}: level {have}, but {initial} - {held[sku]} sold is {initial - held[sku]}"
 
 
+def _pauses(
+    stock: Mapping[str, int], levels: Mapping[str, Value], ends: Mapping[tuple[str, str], Value]
+) -> Iterator[str]:
+    """A SKU is paused where a sale waits for units, and only there: a needless pause sells nothing anywhere."""
+    short = {sku for (_, sku), value in ends.items() if value["shortfall"]}
+    for sku in stock:
+        paused = bool(levels.get(sku, {}).get("paused"))
+        if paused is not (sku in short):
+            yield f"{sku}: {'paused, but no sale waits' if paused else 'not paused, but a sale waits'}"
+
+
 def _channels(evidence: Evidence, levels: Mapping[str, Value]) -> Iterator[str]:
-    """Every shop shows the true level: 0 where the SKU is paused."""
+    """Every shop shows the true level of every SKU: 0 where it is paused."""
     for shop in evidence.shops:
-        for sku, shown in shop.shown.items():
-            level = levels.get(sku, {})
+        for sku in evidence.stock:
+            level, shown = levels.get(sku, {}), shop.shown.get(sku)
             want = 0 if level.get("paused") else max(0, level.get("quantity") or 0)
-            if sku in evidence.stock and shown != want:
+            if shown != want:
                 yield f"{shop.channel} shows {shown} of {sku}, the level is {want}"
 
 

@@ -35,11 +35,14 @@ def seen(values: list[dict[str, Any]], at: int = T + 40) -> list[Seen]:
 STOCKED = outcome("adj_f", 10, held=-10, delta=-10, result="applied", newQty=10, version=1, channel=None)
 FIRST = outcome("woo_1_1", 8, newQty=2, version=2)
 REFUSED = outcome("shop_2_1", 5, held=0, delta=0, shortfall=5, result="insufficient", newQty=2, version=3)
+TOO_OLD = outcome("woo_1_1", 8, held=0, delta=0, result="too_old", newQty=10, version=None)
+AGAIN = outcome("woo_gid1_1", 2, newQty=0, version=4)
+SETTLED = outcome("shop_2_1", 5, delta=5, result="settled", newQty=-3, version=4)
 LEVEL = {"sku": "A", "quantity": 2, "version": 3, "paused": "oversell"}
 
 
 def evidence(
-    outcomes: list[dict[str, Any]], *, level: Mapping[str, Any] = LEVEL, shown: int = 0, sold: int = 8
+    outcomes: list[dict[str, Any]], *, level: Mapping[str, Any] = LEVEL, shown: int | None = 0, sold: int = 8
 ) -> Evidence:
     confirmed = [{"orderId": o["orderId"], "sku": "A", "revision": 1} for o in (FIRST, FIRST, REFUSED)]
     pushed = {"sku": "A", "channel": "shop", "verdict": "delivered", "quantity": 2, "version": 2, "startedAt": T + 60}
@@ -48,7 +51,7 @@ def evidence(
         shops=[
             Shop(
                 channel="woo",
-                shown={"A": shown},
+                shown={} if shown is None else {"A": shown},
                 sold=[Sold(channel="woo", order="1", line="1", sku="A", qty=sold, at=T)],
                 writes=[],
                 sold_out=0,
@@ -56,7 +59,7 @@ def evidence(
             ),
             Shop(
                 channel="shop",
-                shown={"A": shown},
+                shown={} if shown is None else {"A": shown},
                 sold=[Sold(channel="shop", order="2", line="1", sku="A", qty=5, at=T + 10)],
                 writes=[Write(sku="A", qty=2, at=T + 70)],
                 sold_out=0,
@@ -108,6 +111,18 @@ def test_a_true_run_is_clean() -> None:
             "channel_mismatches",
             "shop shows 0 of A, the level is 2",
         ),
+        ([STOCKED, TOO_OLD, REFUSED | {"newQty": 10, "version": 2}], {}, "lost", "took 0, waits for 0 (too_old)"),
+        ([STOCKED, FIRST, REFUSED, AGAIN], {}, "doubled", "woo_gid1_1 A: takes 2, no shop has sold it"),
+        ([STOCKED, FIRST, REFUSED, SETTLED], {}, "level_mismatches", "settled 5 of 2"),
+        (
+            [STOCKED, FIRST | {"result": "unstocked", "held": 0, "delta": 0, "shortfall": 8, "newQty": None}],
+            {},
+            "level_mismatches",
+            "refused 8 of 10: not forced",
+        ),
+        ([STOCKED, FIRST], {}, "level_mismatches", "A: paused, but no sale waits"),
+        ([STOCKED, FIRST, REFUSED], {"level": LEVEL | {"paused": None}}, "level_mismatches", "but a sale waits"),
+        ([STOCKED, FIRST, REFUSED], {"shown": None}, "channel_mismatches", "woo shows None of A, the level is 0"),
     ],
 )
 def test_each_fault_is_found(outcomes: list[dict[str, Any]], more: dict[str, Any], where: str, finding: str) -> None:
