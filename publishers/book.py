@@ -21,6 +21,11 @@ SOURCE_MARGIN_MS = 5_000
 """How long after our last write an order must have been placed to be surely younger than it."""
 
 
+def told_version(observed: ChannelLevel) -> int:
+    """Return the newest version of the level that a SKU's listings were told."""
+    return max((shown.sent_version or 0 for shown in observed.listings.values()), default=0)
+
+
 class Book:
     """What one channel should show and what it does show."""
 
@@ -35,6 +40,7 @@ class Book:
         self.hiding: dict[str, int] = {}
         self.through = 0
         self._rules_for = rules_for
+        self._ahead: dict[str, list[OrderOutcome]] = {}
         self._skus: dict[str, str] = {}
 
     def put_listing(self, listing_id: str, listing: Listing | None) -> set[str]:
@@ -74,20 +80,38 @@ class Book:
         return (observed.listings.get(listing_id) if observed else None) or Shown()
 
     def rows(self, sku: str) -> Iterator[Row]:
-        """Yield the rows that must be told: another number, or an intent whose answer never came."""
+        """Yield the rows that must be told: another number, the channel's own sale, or an intent without an answer."""
         desired, observed = self.desired(sku), self.observed.get(sku)
         hidden = observed.hidden if observed else 0
         for listing_id, listing in self.listings.get(sku, {}).items():
             shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
             quantity = target(desired, hidden, expected)
-            if quantity is not None and (quantity != shown.shown or shown.request_id is not None):
+            if quantity is not None and self._differs(quantity, shown, sku):
                 version = self.levels[sku].version
                 yield Row(sku=sku, listing=listing, quantity=quantity, version=version, expected=expected)
 
+    def _differs(self, quantity: int, shown: Shown, sku: str) -> bool:
+        return quantity != shown.shown or shown.request_id is not None or bool(self.sales.known(sku))
+
+    def doubt(self) -> None:
+        """Mark what may have been sold while nobody listened: levels that moved since they were last told."""
+        for sku, level in self.levels.items():
+            observed = self.observed.get(sku)
+            if observed is not None and level.version > told_version(observed):
+                self.sales.add(sku, "takeover", 0)
+
     def sale(self, outcome: OrderOutcome) -> bool:
         """Take up a decision about this channel's own order; returns whether hidden units were found in it."""
-        if not self.compares or outcome.channel != self.channel:
+        if outcome.channel != self.channel:
             return False
+        level = self.levels.get(outcome.sku)
+        if outcome.version is not None and (level is None or level.version < outcome.version):
+            # Its level is about to arrive; until then the desired number does not know of it either.
+            self._ahead.setdefault(outcome.sku, []).append(outcome)
+            return False
+        return self._decided(outcome)
+
+    def _decided(self, outcome: OrderOutcome) -> bool:
         return self._sold(outcome.sku, key(outcome.order_id, outcome.version), units(outcome), outcome.ordered_at)
 
     def _sold(self, sku: str, sale: str, taken: int, ordered_at: int) -> bool:
@@ -110,11 +134,13 @@ class Book:
         That is believed only if nothing else can have moved it (design: "The source channel"); else it is told.
         """
         self.levels[level.sku] = level
+        for outcome in self._ahead.pop(level.sku, ()):
+            self.sale(outcome)
         cause = level.cause
         if cause.kind is not CauseKind.ORDER or cause.channel != self.channel:
             return None
         inferred = self._inferred(level)
-        if self.compares and cause.listing_sku == level.sku and cause.ordered_at is not None:
+        if cause.listing_sku == level.sku and cause.ordered_at is not None:
             self._sold(level.sku, str(level.version), cause.delta, cause.ordered_at)
         if inferred is not None:
             self.sales.settle(level.sku, self.sales.known(level.sku))
@@ -128,6 +154,8 @@ class Book:
         (listing_id,) = listings
         shown, desired = self.shown(level.sku, listing_id), self.desired(level.sku)
         if desired is None or shown.shown is None or shown.request_id is not None or observed.hidden:
+            return None
+        if set(self.sales.known(level.sku)) - {str(level.version)}:
             return None
         if (cause.ordered_at or 0) <= (shown.sent_at or 0) + SOURCE_MARGIN_MS or shown.shown - cause.delta != desired:
             return None

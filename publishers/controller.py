@@ -11,7 +11,7 @@ from itertools import islice
 
 from publishers import circuit, fold, limiter, push, retry
 from publishers.answers import hidden_units, log_rows
-from publishers.book import Book
+from publishers.book import Book, told_version
 from publishers.picking import Picker
 from publishers.tasks import Tasks
 from publishers.work import GATES, Call, Gate, Setup
@@ -53,6 +53,7 @@ class Controller:
     def activate(self, now: int) -> None:
         """Become the one that tells: everything that differs is work."""
         self.active = True
+        self.book.doubt()
         self.tasks.index()
         for sku in self.book.listings:
             self.tasks.touch(sku, now)
@@ -78,11 +79,15 @@ class Controller:
         """Take up what the active publisher wrote; the active one knows it already."""
         if not self.active:
             self.book.put_observed(record)
+            self.book.sales.settle_through(record.sku, told_version(record))
 
     def outcome(self, record: OrderOutcome, now: int) -> None:
         """Take up a decision about an order of this channel: it may be a sale that was hidden."""
-        if self.book.sale(record) and self.active:
+        found = self.book.sale(record)
+        if self.active and found:
             self._hidden_ended(record.sku, now)
+        elif self.active and record.channel == self.setup.channel:
+            self.tasks.touch(record.sku, now)
 
     def watermark(self, record: Watermark, now: int) -> None:
         """Take up how far the channel's orders have been read; hidden sales before that have arrived or never were."""
@@ -118,17 +123,21 @@ class Controller:
         """Return the next call, its intents in `tasks.out`, or for how many ms to wait."""
         if not self.active or self.refused is not None or self.gate is not Gate.PUSH:
             return IDLE_MS
-        if self.circuit.is_open:
+        if self.circuit.is_open and circuit.wait(self.circuit, now):
             self.tasks.climb(push.ChannelDown(self.circuit.err), self._moment(now))
+        elif self.circuit.is_open:
+            self.tasks.wake_one(now)
         due = now if self._unanswered else self.tasks.queue.due_at(now)
         if due is None:
             return IDLE_MS
         wait = max(due - now, circuit.wait(self.circuit, now), limiter.wait(self.budget, self.picker.cost, now))
         if wait > 0:
             return min(wait, IDLE_MS)
-        call = self._repeat(now) or self.picker.pick(now, request_id, probe=self.circuit.is_open)
-        if call is None:
+        probe = self.circuit.is_open
+        picked = self._repeat(now) or self.picker.pick(now, request_id, probe=probe)
+        if picked is None:
             return 0
+        call = replace(picked, probe=probe)
         self.budget = limiter.spent(self.budget, self.picker.cost, now)
         if not call.reads:
             self._intend(call)
@@ -136,7 +145,7 @@ class Controller:
 
     def _repeat(self, now: int) -> Call | None:
         call, self._unanswered = self._unanswered, None
-        return None if call is None else replace(call, at=now, again=True, probe=self.circuit.is_open)
+        return None if call is None else replace(call, at=now, again=True)
 
     def renew(self, call: Call, now: int) -> Call:
         """Return the call with fresh intents in `tasks.out`: too much time went by between them and the call."""
@@ -197,15 +206,11 @@ class Controller:
 
     def _result(self, call: Call, sku: str, judged: Sequence[tuple[push.Row, push.Verdict]], now: int) -> None:
         old = self.book.observed.get(sku) or ChannelLevel(sku=sku, status=Status.SENDING, at=now)
+        judged = [(row, self.tasks.patience(row, verdict)) for row, verdict in judged]
         record = fold.result(old, judged, self._moment(now, call))
         for row, verdict in judged:
-            place = (sku, row.listing.listing_id)
             if isinstance(verdict, push.Shows):
-                units = hidden_units(self.book, row, verdict.quantity)
-                record = replace(record, hidden=record.hidden + units)
-                self.tasks.stale.discard(place)
-            if isinstance(verdict, push.Stale):
-                self.tasks.stale.add(place)
+                record = replace(record, hidden=record.hidden + hidden_units(self.book, row, verdict.quantity))
             if isinstance(verdict, push.Delivered):
                 self.book.sales.settle(sku, call.sales.get(sku, ()))
         if any(isinstance(verdict, push.Shows) for _, verdict in judged):

@@ -38,9 +38,7 @@ def intent(old: ChannelLevel | None, rows: Sequence[Row], request_id: str, now: 
         )
         for row in rows
     }
-    return replace(
-        base, listings={**base.listings, **told}, status=Status.SENDING, next_attempt_at=None, dirty_since=since, at=now
-    )
+    return replace(base, listings={**base.listings, **told}, status=Status.SENDING, dirty_since=since, at=now)
 
 
 def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
@@ -49,7 +47,7 @@ def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
     for row, verdict in judged:
         name = row.listing.listing_id
         listings[name] = _shown(listings.get(name, Shown()), row, verdict, moment)
-    told = replace(old, listings=listings, status=Status.SENDING, next_attempt_at=None, at=moment.now)
+    told = replace(old, listings=listings, status=Status.SENDING, at=moment.now)
     verdicts = [verdict for _, verdict in judged]
     for verdict in verdicts:
         if isinstance(verdict, Rejected):
@@ -58,8 +56,8 @@ def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
         if isinstance(verdict, Retry | ChannelDown):
             return failed(told, verdict, moment)
     if len(judged) == len(listings) and all(isinstance(verdict, Delivered) for verdict in verdicts):
-        return replace(told, attempt=0, err=None)
-    return told
+        return replace(told, attempt=0, err=None, next_attempt_at=None)
+    return replace(told, next_attempt_at=None)
 
 
 def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
@@ -67,6 +65,9 @@ def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
         return replace(old, shown=row.quantity, shown_at=moment.now, inferred=False, request_id=None)
     if isinstance(verdict, Shows):
         return replace(old, shown=verdict.quantity, shown_at=moment.now, inferred=False, request_id=None)
+    if isinstance(verdict, Rejected):
+        # Also where nothing was sent (a read-back): a level newer than this one is a reason to try again.
+        return replace(old, sent_version=row.version, request_id=None)
     unsure = isinstance(verdict, Retry | ChannelDown) and verdict.unsure
     return old if unsure or moment.reads else replace(old, request_id=None)
 

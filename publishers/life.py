@@ -99,7 +99,7 @@ class Life:
         parts = self.parts
         self._journal = await self._in_thread(lambda: Journal(parts.config, parts.channel))
         ends = await asyncio.to_thread(parts.reader.ends, channel_level(parts.channel))
-        while not parts.reader.passed(ends):
+        while not parts.reader.passed(ends) and not parts.stop.is_set():
             await self._take_in()
             await self._sleep(STANDBY_S)
         await self._take_in()

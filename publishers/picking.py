@@ -40,30 +40,26 @@ class Picker:
             return None
         shared = self._class(head[0], now)
         limit = 1 if probe else self._limit(shared)
-        rows = [row for row in head if self._class(row, now) == shared][: self.setup.kind.BATCH]
+        rows = [row for row in head if self._class(row, now) == shared]
         if len(rows) < limit:
             taken += self.tasks.queue.take(now, limit - len(rows), lambda sku: self._fits(sku, shared, now))
             rows += [
                 row for sku, _ in taken[1:] for row in self.tasks.book.rows(sku) if self._class(row, now) == shared
             ]
-        return self._call(rows, dict(taken), shared, now, request_id, probe=probe)
+        return self._call(tuple(rows[:limit]), dict(taken), shared, now, request_id)
 
-    def _call(
-        self, rows: list[Row], since: dict[str, int], shared: Class, now: int, request_id: str, *, probe: bool
-    ) -> Call:
-        kept = tuple(rows[: self.setup.kind.BATCH])
-        told = {row.sku for row in kept}
-        for sku in since.keys() - told:
+    def _call(self, rows: tuple[Row, ...], since: dict[str, int], shared: Class, now: int, request_id: str) -> Call:
+        told = {row.sku: since[row.sku] for row in rows}
+        for sku in since.keys() - told.keys():
             self.tasks.touch(sku, now, since=since[sku])
         return Call(
-            request=self._request(kept, request_id, reads=shared.reads),
+            request=self._request(rows, request_id, reads=shared.reads),
             request_id=request_id,
-            rows=kept,
+            rows=rows,
             at=now,
-            since={sku: since[sku] for sku in told},
+            since=told,
             sales={sku: self.tasks.book.sales.known(sku) for sku in told},
             reads=shared.reads,
-            probe=probe,
         )
 
     def _request(self, rows: tuple[Row, ...], request_id: str, *, reads: bool) -> Request:
@@ -83,7 +79,7 @@ class Picker:
             return False
         name = row.listing.listing_id
         unanswered = self.tasks.book.shown(row.sku, name).request_id is not None
-        return row.expected is None or unanswered or (row.sku, name) in self.tasks.stale
+        return row.expected is None or unanswered or (row.sku, name) in self.tasks.unknown
 
     def _limit(self, shared: Class) -> int:
         own = READ_MAX if shared.reads else self.setup.kind.HOT_BATCH if shared.hot else self.setup.kind.BATCH

@@ -1,7 +1,8 @@
 """
 Sales at the channel itself that have reached us and that its last confirmed number does not yet reflect.  Pure.
 
-A channel lowers its own number when it sells.  Until it confirms a number again we expect what it confirmed last, less
+A channel lowers its own number when it sells, so a SKU with such a sale is told even if the level is back at the number
+that was confirmed.  Until it confirms a number again we expect what it confirmed last, less
 the sales that we know: comparing with anything else would take known sales for hidden ones.
 """
 
@@ -53,6 +54,10 @@ class Sales:
     def known(self, sku: str) -> tuple[str, ...]:
         """Return the names of the sales that `sold` counts."""
         return tuple(self._open.get(sku, ()))
+
+    def settle_through(self, sku: str, version: int) -> None:
+        """Take out the sales that a number told for this version of the level reflects."""
+        self.settle(sku, [name for name in self.known(sku) if not name.isdecimal() or int(name) <= version])
 
     def settle(self, sku: str, sales: Iterable[str]) -> None:
         """Take out sales that the channel's confirmed number reflects; a repetition of them changes nothing."""

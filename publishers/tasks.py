@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from publishers import fold
-from publishers.book import Book
-from publishers.push import ChannelDown
+from publishers.book import Book, told_version
+from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue, risk
 from publishers.work import Out, Setup
 from schemas.records import ChannelLevel, Reason, Status
@@ -14,6 +14,9 @@ INTENT_MARGIN_MS = 500
 """How much older than the call timeout an open intent must be before a new owner tells its SKU again."""
 CLIMB = 500
 """Most rungs that are taken at once while the circuit is open."""
+
+STALE_MAX = 5
+"""How often in a row a listing may show another number than expected before it costs an attempt."""
 
 
 class Tasks:
@@ -26,7 +29,8 @@ class Tasks:
         self.queue = WorkQueue()
         self.out: list[Out] = []
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
-        self.stale: set[tuple[str, str]] = set()
+        self.unknown: set[tuple[str, str]] = set()
+        self._stale: dict[tuple[str, str], int] = {}
 
     def index(self) -> None:
         """Find the troubled SKUs among what was loaded."""
@@ -45,6 +49,22 @@ class Tasks:
         self._sort(record.sku, record.status)
         if record.status is Status.DEAD and (before is None or before.status is not Status.DEAD):
             self.out.append(fold.dead_letter(self.setup.channel, record))
+
+    def patience(self, row: Row, verdict: Verdict) -> Verdict:
+        """Note whose number has to be read, and send a row that was stale again and again to the ladder."""
+        place = (row.sku, row.listing.listing_id)
+        if isinstance(verdict, Shows | Delivered):
+            self.unknown.discard(place)
+        if isinstance(verdict, Delivered):
+            self._stale.pop(place, None)
+        if not isinstance(verdict, Stale):
+            return verdict
+        self.unknown.add(place)
+        self._stale[place] = self._stale.get(place, 0) + 1
+        if self._stale[place] < STALE_MAX:
+            return verdict
+        del self._stale[place]
+        return Retry(f"another number than expected {STALE_MAX} times in a row")
 
     def touch(self, sku: str, now: int, *, at_once: bool = False, since: int | None = None) -> None:
         """Put a SKU into the queue or take it out, as the difference says; `at_once` overrides the ladder."""
@@ -71,8 +91,7 @@ class Tasks:
 
     def _newer(self, observed: ChannelLevel) -> bool:
         """Return whether the level has changed since it was last told."""
-        told = max((shown.sent_version or 0 for shown in observed.listings.values()), default=0)
-        return self.book.levels[observed.sku].version > told
+        return self.book.levels[observed.sku].version > told_version(observed)
 
     def _due(self, observed: ChannelLevel) -> int:
         if observed.status is Status.RETRYING:
@@ -116,6 +135,15 @@ class Tasks:
 
     def _says(self, sku: str, word: str) -> bool:
         return (self.book.observed[sku].err or "").startswith(f"{word}:")
+
+    def wake_one(self, now: int) -> None:
+        """Make one SKU due for a probe: while the circuit is open, all there are may be on the ladder or given up."""
+        if self.queue.due_at(now) == now:
+            return
+        gave_up = (sku for sku in self.troubled[Status.DEAD] if self._says(sku, Reason.LADDER_EXHAUSTED))
+        sku = min(self.troubled[Status.RETRYING], default=None) or next(gave_up, None)
+        if sku is not None:
+            self.replay([sku], "a probe", now)
 
     def climb(self, verdict: ChannelDown, moment: fold.Moment) -> None:
         """

@@ -129,8 +129,6 @@ def _row(updated: list[dict[str, object]], index: int) -> Verdict:
     reason = f"{error.get('code', '')}: {error.get('message', '')!s:.300}"
     data = error.get("data")
     status = data.get("status", 400) if isinstance(data, dict) else 400
-    if status in (401, 403):
-        return Credentials(reason)
     return Retry(reason, unsure=True) if status == 429 or status >= 500 else Rejected(reason)
 
 
