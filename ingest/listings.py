@@ -23,14 +23,18 @@ class Listings:
     """
     A view that one thread keeps up to date.
 
-    A plain dict, read by the event loop and written by the thread: each access is one step of the interpreter, and a
-    reader needs no more than one listing.
+    A listing whose SKU changes moves to another partition and is closed in its old one; the two records come in any
+    order, so each partition's is kept by itself and an end counts for its own partition only.  While two stand, the
+    one that came last is in force.
+
+    Plain dicts, read by the event loop and written by the thread: each access is one step of the interpreter, the
+    inner ones are replaced and never changed, and a reader needs no more than one listing.
     """
 
     def __init__(self, config: Config) -> None:
         """Remember where to read; `start` begins."""
         self._config = config
-        self._table: dict[bytes, Listing] = {}
+        self._table: dict[bytes, dict[int, Listing]] = {}
         self._stopped = threading.Event()
         self._loaded = threading.Event()
         self._settled = threading.Event()
@@ -56,7 +60,8 @@ class Listings:
 
     def find(self, channel: str, listing_id: str) -> Listing | None:
         """Return a listing, None where there is none."""
-        return self._table.get(listing_key(channel, listing_id))
+        places = self._table.get(listing_key(channel, listing_id))
+        return [*places.values()][-1] if places else None
 
     def close(self) -> None:
         """Stop reading."""
@@ -80,7 +85,7 @@ class Listings:
             for message in consume(BATCH, POLL_S):
                 error = message.error()
                 if error is None:
-                    self.apply(message.key() or b"", message.value())
+                    self.apply(message.partition() or 0, message.key() or b"", message.value())
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public name for it
                     unread.discard(message.partition())
                 else:
@@ -90,13 +95,16 @@ class Listings:
                 self._loaded.set()
                 self._settled.set()
 
-    def apply(self, key: bytes, value: bytes | None) -> None:
+    def apply(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Take up one record: a listing, or (null) its end; one that cannot be read leaves the older one in force."""
-        if value is None:
-            self._table.pop(key, None)
-            return
+        others = {place: listing for place, listing in self._table.get(key, {}).items() if place != partition}
         try:
-            self._table[key] = codec.decode(Listing, value)
+            places = others if value is None else {**others, partition: codec.decode(Listing, value)}
         except WireError as error:
             metrics.LISTING_FAULTS.inc()
             LOG.error("listing %r: %s", key, error)  # noqa: TRY400 - the sentence is enough, the trace is ours
+            return
+        if places:
+            self._table[key] = places
+        else:
+            self._table.pop(key, None)

@@ -34,23 +34,41 @@ def test_the_newest_listing_counts_until_its_end() -> None:
     """A later record replaces an earlier one; a null value takes the listing away, also one that never was."""
     view = Listings(CONFIG)
     first, second = (Listing(channel="uk", listing_id="9", sku=sku) for sku in "AB")
-    view.apply(KEY, encode(first))
+    view.apply(0, KEY, encode(first))
     assert view.find("uk", "9") == first
-    view.apply(KEY, encode(second))
+    view.apply(0, KEY, encode(second))
     assert view.find("uk", "9") == second
     assert view.find("us", "9") is None
-    view.apply(KEY, None)
-    view.apply(KEY, None)
+    view.apply(0, KEY, None)
+    view.apply(0, KEY, None)
     assert view.find("uk", "9") is None
+
+
+def test_a_listing_that_moved_to_another_partition_outlives_its_old_place() -> None:
+    """Its new SKU stands in partition 2; the end in partition 1 may be read before that record or after it."""
+    old, new = (encode(Listing(channel="uk", listing_id="9", sku=sku)) for sku in "AB")
+    for records in (
+        [(1, old), (2, new), (1, None)],
+        [(2, new), (1, old), (1, None)],
+        [(1, old), (1, None), (2, new)],
+    ):
+        view = Listings(CONFIG)
+        for partition, value in records:
+            view.apply(partition, KEY, value)
+        found = view.find("uk", "9")
+        assert found is not None, records
+        assert found.sku == "B"
+        view.apply(2, KEY, None)
+        assert view.find("uk", "9") is None
 
 
 def test_a_listing_that_cannot_be_read_leaves_the_older_one_in_force() -> None:
     """One bad record neither unmaps a product nor ends the view."""
     view = Listings(CONFIG)
     good = Listing(channel="uk", listing_id="9", sku="A")
-    view.apply(KEY, encode(good))
+    view.apply(0, KEY, encode(good))
 
-    view.apply(KEY, b'{"v": 2}')
+    view.apply(0, KEY, b'{"v": 2}')
 
     assert view.find("uk", "9") == good
 
