@@ -22,9 +22,10 @@ from ingest.poll.pace import Pace, backoff_ms
 from ingest.poll.records import Memory, due, letter_id, outgoing
 from ingest.poll.watermark import moved
 from ingest.producer import Unavailable
+from schemas.channel_records import Watermark
 from schemas.codec import encode
 from schemas.events import headers
-from schemas.records import OrderConfirmed, Watermark
+from schemas.records import OrderConfirmed
 from schemas.settings import Channel
 from schemas.topics import INGEST_WATERMARK
 
@@ -115,11 +116,13 @@ class Poller:
         return Ended.READ
 
     async def _follow(self, state: Any, tries: int | None) -> Ended:
-        failures = 0
+        failures, begun = 0, None
         while state is not None:
             verdict, asked_at, answer = await self._ask(state)
+            # An order that comes in pieces is as old as the first of them, however long the others took.
+            seen_at = asked_at if begun is None else begun
             if isinstance(verdict, Page):
-                verdict = await self._keep(verdict, asked_at, answer)
+                verdict = await self._keep(verdict, seen_at, answer)
             metrics.CALLS.labels(self.channel.name, type(verdict).__name__.lower()).inc()
             if isinstance(verdict, Denied):
                 return self._denied(verdict)
@@ -131,6 +134,7 @@ class Poller:
                 await self._wait(verdict, failures)
                 continue
             failures = 0
+            begun = seen_at if isinstance(verdict, Page) and not verdict.orders else None
             metrics.FAILURES.labels(self.channel.name).set(0)
             state = verdict.next
             if isinstance(verdict, Page) and state is not None and verdict.pause_ms:

@@ -18,7 +18,7 @@ from ingest import fields
 from ingest.fields import Object
 from ingest.signature import hmac_base64, require
 from ingest.webhook import BadSignature, Headers, Line, NotUnderstood, Reading, Refused
-from schemas.records import Reason
+from schemas.words import Reason
 
 TOLERANCE_MS = 300_000
 """How far the sender's clock may be from ours, to either side: what the reference libraries use."""
@@ -92,10 +92,10 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
     """
     number = fields.ident(order, "orderId")
     times = (fields.integer(order, "revision"), seen_at_ms, fields.integer(order, "orderedAt"))
-    lines, refused = list[Line](), list[Refused]()
+    lines, refused, seen = list[Line](), list[Refused](), set[tuple[str, str]]()
     for at, item in enumerate(fields.objects(order, "lines")):
         try:
-            lines.append(_line(number, item, times))
+            lines.append(_line(number, item, times, seen))
         except NotUnderstood as error:
             refused.append(
                 Refused(
@@ -108,12 +108,12 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
     return Reading(order=number, lines=tuple(lines), refused=tuple(refused))
 
 
-def _line(order: str, item: Object, times: tuple[int, int, int]) -> Line:
+def _line(order: str, item: Object, times: tuple[int, int, int], seen: set[tuple[str, str]]) -> Line:
     revision, seen_at_ms, ordered_at = times
     sku = fields.text(item, "sku")
     if not sku:
         raise NotUnderstood("sku: missing")
-    return Line(
+    line = Line(
         order=order,
         line=fields.ident(item, "lineId"),
         sku=sku,
@@ -123,3 +123,8 @@ def _line(order: str, item: Object, times: tuple[int, int, int]) -> Line:
         seen_at=seen_at_ms,
         ordered_at=ordered_at,
     )
+    if (line.line, sku) in seen:
+        # Two states of one line as of one revision: the second would be taken for a repeat and its units lost.
+        raise NotUnderstood("lineId: given twice for one SKU")
+    seen.add((line.line, sku))
+    return line

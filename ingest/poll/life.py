@@ -6,6 +6,7 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from aiohttp import web
@@ -19,16 +20,18 @@ from ingest.poll.watermark import begin
 from ingest.poller import Ended, Poller, Tools
 from ingest.producer import Producer
 from ingest.replay import Taken, replay
+from schemas.channel_records import Watermark
 from schemas.cluster import now_ms
 from schemas.codec import decode
 from schemas.config import Channel, Config
-from schemas.records import Watermark
 from schemas.topics import INGEST_WATERMARK
 
 LOG = logging.getLogger(__name__)
 STILL_MS = 900_000
 """A loop that has asked nothing for so long, waits asked for by a channel included, stands still."""
 ONCE_TRIES = 5
+DENIED_MS = 300_000
+"""How long refused credentials are believed: a firewall before a shop answers 403 too, and thinks better of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,7 @@ async def _work(order: Order, parts: Parts, status: Status, runner: web.AppRunne
     while True:
         status.denied = await poller.read() is Ended.DENIED
         if status.denied:
-            await _new_secrets(order, status)
+            await wait_for_secrets(order, status)
         else:
             await _pause(status, round(_every(order) * random.uniform(0.9, 1.1)))  # noqa: S311 - jitter is no secret
 
@@ -146,10 +149,10 @@ async def _pause(status: Status, ms: int) -> None:
         status.wake.clear()
 
 
-async def _new_secrets(order: Order, status: Status) -> None:
-    """Wait until the secrets are others, or somebody asks."""
-    refused = order.secrets()
-    while order.secrets() == refused:
+async def wait_for_secrets(order: Order, status: Status) -> None:
+    """Wait until the secrets are others, somebody asks, or `DENIED_MS` are over."""
+    refused, until = order.secrets(), monotonic() + DENIED_MS / 1_000
+    while order.secrets() == refused and monotonic() < until:
         waiting = asyncio.ensure_future(status.wake.wait())
         done, _ = await asyncio.wait({waiting}, timeout=min(_every(order), 10_000) / 1_000)
         waiting.cancel()

@@ -46,5 +46,5 @@ def channel_now(asked_at: int, headers: Mapping[str, str]) -> int:
     """Return the time of a page, the earlier of our clock and the answer's `Date`."""
     try:
         return min(asked_at, int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000))
-    except ValueError:
+    except (ValueError, OverflowError):
         return asked_at

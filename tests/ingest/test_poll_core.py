@@ -10,8 +10,9 @@ from ingest.poll.held import Held, Known
 from ingest.poll.pace import Pace, backoff_ms
 from ingest.poll.snapshot import Seen, changed, gone
 from ingest.poll.watermark import SETTLE_MS, begin, channel_now, moved
-from schemas.records import OrderConfirmed, OrderOutcome, Result
+from schemas.records import OrderConfirmed, OrderOutcome
 from schemas.settings import Window
+from schemas.words import Result
 
 HOUR = 3_600_000
 SEEN = Seen(channel="woo", number="7", revision=50_000, seen_at=70_000, received_at=70_500)
@@ -106,6 +107,7 @@ def test_the_channels_own_clock_holds_the_watermark_back() -> None:
     assert channel_now(ten + HOUR, date) == ten
     assert channel_now(ten - HOUR, date) == ten - HOUR
     assert channel_now(ten, {"date": "yesterday"}) == ten
+    assert channel_now(ten, {"date": "Sun, 22 Nov 99999999999999999999 10:00:00 GMT"}) == ten
 
 
 def test_a_line_that_is_known_as_it_is_needs_no_record() -> None:

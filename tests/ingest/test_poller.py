@@ -6,16 +6,19 @@ from typing import Any
 import orjson
 import pytest
 
-from ingest.channels import woocommerce_poll
 from ingest.message import Message
 from ingest.poll.held import Held, Known, LineKey
 from ingest.poll.kind import Answer, Request
+from ingest.poll.watermark import SETTLE_MS
+from ingest.poll_cli import POLLS
 from ingest.poller import TORN_AFTER_MS, TORN_TRIES, Ended, Poller, Tools
 from ingest.producer import Unavailable
+from schemas.channel_records import Watermark
 from schemas.codec import decode
-from schemas.records import DeadLetter, OrderConfirmed, OrderOutcome, Result, Watermark
+from schemas.records import DeadLetter, OrderConfirmed, OrderOutcome
 from schemas.settings import Channel, Kind
 from schemas.topics import INGEST_WATERMARK, ORDER_CONFIRMED, STOCK_DEADLETTER
+from schemas.words import Result
 
 T0 = 1_795_255_200_000
 """2026-11-21T10:00:00Z"""
@@ -62,7 +65,7 @@ class Index:
 class World:
     """A channel that answers by script, a Kafka that takes or refuses, and a clock that moves with each wait."""
 
-    def __init__(self, *script: Answer | list[Any]) -> None:
+    def __init__(self, *script: Answer | list[Any] | dict[str, Any], channel: Channel = SHOP) -> None:
         self.script, self.now = list(script), T0 + 60_000
         self.calls, self.sent, self.slept = list[Request](), list[Message](), list[int]()
         self.refuse = 0
@@ -76,7 +79,7 @@ class World:
             now_ms=lambda: self.now,
             sleep_ms=self.sleep,
         )
-        self.poller = Poller(SHOP, woocommerce_poll, tools, T0, None)
+        self.poller = Poller(channel, POLLS[channel.kind], tools, T0, None)
 
     async def call(self, request: Request) -> Answer:
         """Answer by script, then with nothing more."""
@@ -247,3 +250,24 @@ async def test_reading_again_from_before_the_watermark_leaves_it_where_it_is() -
     assert (world.marks(), world.poller.mark) == ([], T0 + 1_000)
     await world.poller.read()
     assert world.marks() == [T0 + 20_000]
+
+
+async def test_an_order_that_comes_in_pieces_is_as_old_as_the_first_of_them() -> None:
+    """A channel that throttles between two pieces does not make an order of its first second look settled."""
+    stamp = "2026-11-21T10:01:00Z"
+    node = {"id": "gid://shopify/Order/7", "createdAt": stamp, "updatedAt": stamp, "cancelledAt": None, "test": False}
+    item = {"id": "gid://shopify/LineItem/1", "sku": "A", "quantity": 2, "variant": None}
+    lines = {"nodes": [item], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    more = {"nodes": [item], "pageInfo": {"hasNextPage": True, "endCursor": "c1"}}
+    other = lines | {"nodes": [item | {"id": "gid://shopify/LineItem/2"}]}
+    page = {"nodes": [node | {"lineItems": more, "refunds": []}], "pageInfo": lines["pageInfo"]}
+    throttled = {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]}
+    pieces = ({"data": {"order": node | {"lineItems": found, "refunds": []}}} for found in (more, other))
+    shop = Channel(name="uk", kind=Kind.SHOPIFY, since=0, base_url="http://shop")
+    world = World({"data": {"orders": page}}, next(pieces), *[throttled] * 6, next(pieces), channel=shop)
+    began = world.now
+    assert await world.poller.read() is Ended.READ
+    assert world.now > began + 2 * SETTLE_MS
+    found = [decode(OrderConfirmed, m.value) for m in world.sent if m.topic == ORDER_CONFIRMED]
+    assert [(line.order_id, line.seen_at) for line in found] == [("uk_7_1", began), ("uk_7_2", began)]
+    assert world.marks()[-1] == began - SETTLE_MS

@@ -63,3 +63,17 @@ def test_skus_are_taken_as_given(desk: Any) -> None:
     order = {"orderId": "A", "revision": 1, "orderedAt": 1, "lines": lines}
 
     assert [line.sku for line in generic.read_order(order, desk.now_ms).lines] == skus
+
+
+def test_a_line_that_is_given_twice_is_not_taken_for_a_repeat(desk: Any) -> None:
+    """One id, one revision, two lines: the second would be dropped as a repeat, so it is dead-lettered instead."""
+    lines = [{"lineId": "1", "sku": "A", "qty": 1}, {"lineId": 1, "sku": "A", "qty": 2}]
+    moved = [{"lineId": "2", "sku": "A", "qty": 0}, {"lineId": "2", "sku": "B", "qty": 1}]
+    order = {"orderId": "A", "revision": 1, "orderedAt": 1, "lines": [*lines, *moved]}
+
+    reading = generic.read_order(order, desk.now_ms)
+
+    assert [(line.line, line.sku, line.qty) for line in reading.lines] == [("1", "A", 1), ("2", "A", 0), ("2", "B", 1)]
+    assert [(refused.line, refused.err) for refused in reading.refused] == [
+        ("1", "lines[1].lineId: given twice for one SKU")
+    ]

@@ -1,0 +1,53 @@
+"""What a serving poller does when a channel refuses its credentials."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from ingest.channels import woocommerce_poll
+from ingest.poll import life
+from ingest.poll.endpoint import Status
+from schemas.config import parse
+from schemas.settings import Channel, Kind
+
+SHOP = Channel(name="woo", kind=Kind.WOOCOMMERCE, since=0, base_url="http://shop", poll_every_ms=100)
+
+
+def order(secrets: list[Sequence[str]]) -> life.Order:
+    return life.Order(
+        config=parse({"kafka": {"bootstrap": "127.0.0.1:1"}}),
+        channel=SHOP,
+        kind=woocommerce_poll,
+        secrets=lambda: secrets[0],
+        tokens=lambda: ("t",),
+        since_ms=None,
+        host="127.0.0.1",
+        port=0,
+    )
+
+
+async def test_a_refusal_is_not_believed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A firewall's 403 passes: with the same secrets and nobody asking, the poller tries again by itself."""
+    monkeypatch.setattr(life, "DENIED_MS", 300)
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(10):
+        await life.wait_for_secrets(order([("ck", "cs")]), Status(alive=lambda: True, tokens=tuple))
+    assert asyncio.get_running_loop().time() - began >= 0.3
+
+
+async def test_new_secrets_and_a_request_end_the_wait() -> None:
+    """Nobody waits for the end of the pause who has repaired the cause."""
+    secrets: list[Sequence[str]] = [("ck", "cs")]
+    for wake in (True, False):
+        status = Status(alive=lambda: True, tokens=tuple)
+        waiting = asyncio.ensure_future(life.wait_for_secrets(order(secrets), status))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        if wake:
+            status.wake.set()
+        else:
+            secrets[0] = ("ck", "new")
+        async with asyncio.timeout(10):
+            await waiting
+        assert not status.wake.is_set()
