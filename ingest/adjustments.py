@@ -14,9 +14,10 @@ from ingest.limits import ADJUSTMENTS_MAX
 from ingest.message import Message
 from ingest.webhook import BadPayload, BadSignature, TooLarge
 from schemas import codec, events
-from schemas.records import AdjustmentKind, StockAdjusted
+from schemas.records import StockAdjusted
 from schemas.shapes import WireError, reader
 from schemas.topics import STOCK_ADJUSTED
+from schemas.words import AdjustmentKind
 
 SOURCE = "/ingest/adjustments"
 UNITS_MAX = 1_000_000_000

@@ -12,9 +12,11 @@ from ingest.deadletters import dead_message
 from ingest.message import Arrival, Message
 from ingest.webhook import Headers, Line, NotUnderstood, Reading, Refused, Webhook
 from schemas import codec, events, ids
-from schemas.records import Listing, OrderConfirmed, Reason
+from schemas.channel_records import Listing
+from schemas.records import OrderConfirmed
 from schemas.shapes import WireError
 from schemas.topics import ORDER_CONFIRMED
+from schemas.words import Reason
 
 FindListing = Callable[[str, str], Listing | None]
 """The listing of a channel's name and a listing id, None where there is none."""

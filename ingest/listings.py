@@ -8,9 +8,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 
 from ingest import metrics
 from schemas import codec
+from schemas.channel_records import Listing
 from schemas.config import Config
 from schemas.ids import listing_key
-from schemas.records import Listing
 from schemas.shapes import WireError
 from schemas.topics import LISTING
 

@@ -20,7 +20,7 @@ from ingest.poll.held import Known, LineKey
 from ingest.poll.kind import Answer, Denied, Instead, Later, Page, Poll, Request
 from ingest.poll.pace import Pace, backoff_ms
 from ingest.poll.records import Memory, due, letter_id, outgoing
-from ingest.poll.watermark import moved
+from ingest.poll.watermark import QUIET_MS, channel_now, moved
 from ingest.producer import Unavailable
 from schemas.channel_records import Watermark
 from schemas.codec import encode
@@ -99,6 +99,7 @@ class Poller:
         self._pace = Pace(channel.orders_limit or kind.LIMIT, tools.now_ms())
         self._letters: dict[str, None] = {}
         self._torn: dict[str, tuple[int, int]] = {}
+        self._opened: int | None = None
 
     async def read(self, tries: int | None = None) -> Ended:
         """
@@ -108,10 +109,13 @@ class Poller:
             tries: give up after so many failures in a row; None never does.
 
         """
-        for state in (self.kind.start(self.mark), self._torn_orders()):
-            ended = Ended.READ if state is None else await self._follow(state, tries)
-            if ended is not Ended.READ:
-                return ended
+        torn, self._opened = self._torn_orders(), None
+        ended = await self._follow(self.kind.start(self.mark), tries)
+        if ended is Ended.READ:
+            await self._pass_quiet()
+            ended = await self._follow(torn, tries)
+        if ended is not Ended.READ:
+            return ended
         metrics.FINISHED.labels(self.channel.name).set(self.tools.now_ms() / 1_000)
         return Ended.READ
 
@@ -163,6 +167,7 @@ class Poller:
 
     async def _keep(self, page: Page[Any], asked_at: int, answer: Answer) -> Page[Any] | Later:
         """Write what a page gives, wait for Kafka, and only then move the watermark."""
+        self._opened = channel_now(asked_at, answer.headers) if self._opened is None else self._opened
         arrival = Arrival(channel=self.channel.name, received_at=self.tools.now_ms())
         memory = Memory(find=self.tools.find, newest=self.tools.index.newest, lines=self.tools.index.lines)
         found = due(self.kind, page, arrival, asked_at, memory)
@@ -188,6 +193,13 @@ class Poller:
         self._letters.update(dict.fromkeys(new))
         while len(self._letters) > LETTERS_MAX:
             del self._letters[next(iter(self._letters))]
+
+    async def _pass_quiet(self) -> None:
+        """Move the watermark over a time without orders, now that everything was read to its end."""
+        try:
+            await self._move(max(self.mark, (self._opened or 0) - QUIET_MS))
+        except Unavailable as error:
+            LOG.warning("the watermark stays: %s", error)
 
     async def _move(self, mark: int) -> None:
         if self.written is not None and mark <= self.written:

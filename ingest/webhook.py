@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from schemas.records import Reason
+from schemas.words import Reason
 
 Headers = Mapping[str, str]
 """A request's headers, names in lower case."""

@@ -3,7 +3,8 @@
 from base64 import b64encode
 
 from processor.sources import Fetched
-from schemas.records import DeadLetter, Origin, Reason
+from schemas.records import DeadLetter, Origin
+from schemas.words import Reason
 
 ORIGINAL_MAX = 675_000
 """Bytes of an original that fit into a dead letter as base64; a larger one is named by its place only."""

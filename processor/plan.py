@@ -18,8 +18,9 @@ from processor.stock import Changes, IgnoredReason, Input, Position, Settings, T
 from schemas.codec import WireError, decode, encode
 from schemas.events import Headers, headers
 from schemas.partition import partition_of
-from schemas.records import CauseKind, OrderConfirmed, OrderOutcome, Origin, Reason, StockAdjusted, StockLevel
+from schemas.records import OrderConfirmed, OrderOutcome, Origin, StockAdjusted, StockLevel
 from schemas.topics import ORDER_OUTCOME, STOCK_DEADLETTER, STOCK_LEVEL
+from schemas.words import CauseKind, Reason
 
 WRITER = "/processor"
 _KINDS: Mapping[Source, type[OrderConfirmed | StockAdjusted]] = {

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from processor.rule_draft import QUANTITY_MAX, Draft
-from schemas.records import AdjustmentKind, OrderConfirmed, OrderOutcome, Pause, Result, StockAdjusted
+from schemas.records import OrderConfirmed, OrderOutcome, StockAdjusted
+from schemas.words import AdjustmentKind, Pause, Result
 
 SHORTFALL_MAX = 1_000_000_000
 """The largest shortfall, in units, that a waiting line can name."""

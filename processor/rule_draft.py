@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from processor.waiting import Queue
-from schemas.records import OrderOutcome, Pause, Policy, StockLevel, Waiting
+from schemas.records import OrderOutcome, StockLevel, Waiting
+from schemas.words import Pause, Policy
 
 QUANTITY_MAX = 10**12
 """The largest level and change that a record can hold, either way; what would go beyond is refused, not wrapped."""

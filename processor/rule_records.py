@@ -6,17 +6,8 @@ from typing import NamedTuple
 from processor.rule import Step
 from processor.rule_draft import Draft, Served
 from processor.velocity import raised
-from schemas.records import (
-    AdjustmentKind,
-    Cause,
-    CauseKind,
-    OrderConfirmed,
-    OrderOutcome,
-    Policy,
-    Result,
-    StockAdjusted,
-    StockLevel,
-)
+from schemas.records import Cause, OrderConfirmed, OrderOutcome, StockAdjusted, StockLevel
+from schemas.words import AdjustmentKind, CauseKind, Policy, Result
 
 
 class Stamp(NamedTuple):

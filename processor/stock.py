@@ -18,7 +18,8 @@ from typing import Protocol
 from processor import rule, rule_records
 from processor.rule_draft import QUANTITY_MAX, Draft
 from schemas.ids import adjustment_order_id, line_key
-from schemas.records import OrderConfirmed, OrderOutcome, Policy, Result, StockAdjusted, StockLevel
+from schemas.records import OrderConfirmed, OrderOutcome, StockAdjusted, StockLevel
+from schemas.words import Policy, Result
 
 Input = OrderConfirmed | StockAdjusted
 

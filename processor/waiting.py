@@ -1,6 +1,7 @@
 """The lines of a SKU that wait for units: oldest first, bounded, the rest only counted."""
 
-from schemas.records import WAITING_MAX, Waiting
+from schemas.records import Waiting
+from schemas.words import WAITING_MAX
 
 LETTERS_MAX = 150_000
 """

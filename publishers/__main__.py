@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from schemas.cluster import ClusterError, check
 from schemas.config import ConfigError, Secrets, config_path, load
 from schemas.logs import setup as log_setup
-from schemas.records import Command
 from schemas.settings import Channel, Config
+from schemas.words import Command
 
 
 def parser(argv: Sequence[str]) -> argparse.ArgumentParser:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from publishers.book import Book
 from publishers.push import NAMES, Answer, Response, Row, Shows, Verdict
 from publishers.work import Call
-from schemas.records import StockLevel, SyncLog
+from schemas.channel_records import SyncLog
+from schemas.records import StockLevel
 
 ERR_MAX = 300
 """Most characters of a channel's own words that are logged."""

@@ -10,8 +10,10 @@ from dataclasses import replace
 from publishers.push import Row
 from publishers.rules import number, target
 from publishers.sales import Sales, key, units
-from schemas.records import CauseKind, ChannelLevel, Listing, OrderOutcome, Shown, StockLevel
+from schemas.channel_records import ChannelLevel, Listing, Shown
+from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Rules
+from schemas.words import CauseKind
 
 HIDDEN_MARGIN_MS = 5_000
 """By how much the order poll must have passed the discovery of hidden sales before they are written off."""

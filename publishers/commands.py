@@ -1,13 +1,20 @@
-"""`python -m publishers command`: tell a channel's active publisher to do something, wherever it runs."""
+"""
+`python -m publishers command`: tell a channel's active publisher to do something, wherever it runs.
+
+`enable`, `shadow` and `stop` hold until the next of them: every publisher reads the command topic from its start and
+folds them, after the configuration's `mode`.  The topic keeps 7 days, so what shall last belongs into the configuration.
+A `replay` is executed once: its position is committed with the records that it caused.
+"""
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from schemas.channel_records import PublisherCommand
 from schemas.cluster import now_ms
 from schemas.codec import encode
 from schemas.events import headers
-from schemas.records import Command, PublisherCommand
 from schemas.settings import Config
 from schemas.topics import publisher_command
+from schemas.words import Command
 
 SENT_WITHIN_S = 30.0
 COMMANDS = (Command.REPLAY, Command.ENABLE, Command.SHADOW, Command.STOP)

@@ -15,16 +15,9 @@ from publishers.book import Book, told_version
 from publishers.picking import Picker
 from publishers.tasks import Tasks
 from publishers.work import GATES, Call, Gate, Setup
-from schemas.records import (
-    ChannelLevel,
-    Command,
-    Listing,
-    OrderOutcome,
-    PublisherCommand,
-    Status,
-    StockLevel,
-    Watermark,
-)
+from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
+from schemas.records import OrderOutcome, StockLevel
+from schemas.words import Command, Status
 
 IDLE_MS = 1_000
 """How long to wait when there is nothing to do; an input ends the wait."""

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from publishers.push import ChannelDown, Delivered, Rejected, Retry, Row, Shows, Verdict
-from schemas.records import ChannelLevel, DeadLetter, Reason, Shown, Status
+from schemas.channel_records import ChannelLevel, Shown
+from schemas.records import DeadLetter
+from schemas.words import Reason, Status
 
 ERR_MAX = 300
 """Most characters of a channel's own words that are kept."""

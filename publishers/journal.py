@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from publishers.work import Out
+from schemas.channel_records import ChannelLevel, SyncLog
 from schemas.codec import encode
 from schemas.events import headers
-from schemas.records import ChannelLevel, SyncLog
 from schemas.settings import Config
 from schemas.topics import STOCK_DEADLETTER, SYNC_LOG, channel_level
 

@@ -21,11 +21,13 @@ from publishers.metrics import Metrics
 from publishers.push import Credentials, Delivered
 from publishers.reader import Item, Reader
 from publishers.work import Call, Gate
+from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
 from schemas.cluster import now_ms
 from schemas.config import ConfigError
-from schemas.records import ChannelLevel, Command, Listing, OrderOutcome, PublisherCommand, StockLevel, Watermark
+from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
 from schemas.topics import channel_level
+from schemas.words import Command
 
 FRESH_MS = 2_000
 """An intent older than this is written again before its call: a process that was paused finds out that it is fenced."""

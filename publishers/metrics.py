@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from publishers.controller import Controller
 from publishers.push import NAMES, Answer, Response, Throttled
 from publishers.work import Call, Gate
-from schemas.records import Status
+from schemas.words import Status
 
 LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 8, 15, 30, 60, 300, 900)
 

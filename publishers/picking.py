@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from publishers.push import Answer, Request, Row, Split
 from publishers.tasks import Tasks
 from publishers.work import Call, Setup
-from schemas.records import CauseKind
+from schemas.words import CauseKind
 
 HOT_MS = 60_000
 """A SKU that an order moved this recently is hot: the channel may be selling it at this moment."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from publishers.limiter import Window
-from schemas.records import Listing
+from schemas.channel_records import Listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,9 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
 from schemas.codec import WireError, decode
-from schemas.records import ChannelLevel, Listing, OrderOutcome, PublisherCommand, StockLevel, Watermark
+from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
 from schemas.topics import (
     INGEST_WATERMARK,

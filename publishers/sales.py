@@ -8,7 +8,8 @@ the sales that we know: comparing with anything else would take known sales for 
 
 from collections.abc import Iterable, Mapping
 
-from schemas.records import OrderOutcome, Result
+from schemas.records import OrderOutcome
+from schemas.words import Result
 
 REMEMBERED = 16
 """How many settled sales of a SKU are kept: the same sale comes from `stock.level` and from `order.outcome`."""

@@ -8,7 +8,8 @@ from publishers.book import Book, told_version
 from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue, risk
 from publishers.work import Out, Setup
-from schemas.records import ChannelLevel, Reason, Status
+from schemas.channel_records import ChannelLevel
+from schemas.words import Reason, Status
 
 INTENT_MARGIN_MS = 500
 """How much older than the call timeout an open intent must be before a new owner tells its SKU again."""

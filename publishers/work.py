@@ -6,7 +6,9 @@ from enum import StrEnum
 
 from publishers.limiter import Window
 from publishers.push import Account, Kind, Request, Row
-from schemas.records import ChannelLevel, Command, DeadLetter, SyncLog
+from schemas.channel_records import ChannelLevel, SyncLog
+from schemas.records import DeadLetter
+from schemas.words import Command
 
 
 class Gate(StrEnum):

@@ -6,101 +6,28 @@ version.  Adding a field with a default is a minor change; anything else is a ne
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from schemas.shapes import Bytes, Pattern, Range
-
-Sku = Annotated[str, Bytes(1, 255)]
-ChannelName = Annotated[str, Pattern(r"[a-z0-9-]{1,40}")]
-OrderId = Annotated[str, Bytes(1, 1_000)]
-Text = Annotated[str, Bytes(0, 1_000)]
-Id = Annotated[str, Bytes(1, 255)]
-Millis = Annotated[int, Range(0, 2**53)]
-Revision = Annotated[int, Range(0, 2**63 - 1)]
-Units = Annotated[int, Range(0, 1_000_000_000)]
-Change = Annotated[int, Range(-(10**12), 10**12)]
-Count = Annotated[int, Range(0, 2**63 - 1)]
-WAITING_MAX = 1_000
-"""How many waiting lines a `stock.level` record names; more are counted in `waitingMore`."""
-
-
-class AdjustmentKind(StrEnum):
-    """What an adjustment does to a SKU."""
-
-    SET = "set"
-    ADD = "add"
-    PAUSE = "pause"
-    RESUME = "resume"
-
-
-class Policy(StrEnum):
-    """What happens to a line that asks for more than there is."""
-
-    REJECT = "reject"
-    BACKORDER = "backorder"
-
-
-class Pause(StrEnum):
-    """Why a SKU is offered nowhere."""
-
-    OVERSELL = "oversell"
-    OPERATOR = "operator"
-
-
-class Result(StrEnum):
-    """What a decision did to a line."""
-
-    ACCEPTED = "accepted"
-    INSUFFICIENT = "insufficient"
-    UNSTOCKED = "unstocked"
-    SETTLED = "settled"
-    CLOSED_BY_SET = "closed_by_set"
-    UNCHANGED = "unchanged"
-    TOO_OLD = "too_old"
-    APPLIED = "applied"
-    REFUSED = "refused"
-
-
-class CauseKind(StrEnum):
-    """What moved a level."""
-
-    ORDER = "order"
-    ADJUSTMENT = "adjustment"
-
-
-class Status(StrEnum):
-    """Where a SKU stands at one channel."""
-
-    IN_STEP = "in_step"
-    SENDING = "sending"
-    RETRYING = "retrying"
-    DEAD = "dead"
-
-
-class Command(StrEnum):
-    """What an operator tells a channel's active publisher."""
-
-    REPLAY = "replay"
-    DISCARD = "discard"
-    RECONCILE = "reconcile"
-    BRAKE_RELEASE = "brake_release"
-    ENABLE = "enable"
-    SHADOW = "shadow"
-    STOP = "stop"
-
-
-class Reason(StrEnum):
-    """Why something was dead-lettered: a closed list, used as a metric label."""
-
-    UNDECODABLE = "undecodable"
-    UNKNOWN_SHAPE = "unknown_shape"
-    UNMAPPED = "unmapped"
-    OUT_OF_RANGE = "out_of_range"
-    REJECTED = "rejected"
-    LADDER_EXHAUSTED = "ladder_exhausted"
-    SKIPPED = "skipped"
+from schemas.shapes import Bytes, Pattern
+from schemas.words import (
+    AdjustmentKind,
+    CauseKind,
+    Change,
+    ChannelName,
+    Count,
+    Id,
+    Millis,
+    OrderId,
+    Pause,
+    Policy,
+    Reason,
+    Result,
+    Revision,
+    Sku,
+    Text,
+    Units,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,112 +140,6 @@ class OrderOutcome:
     ordered_at: Millis
     timestamp: Millis
     source: Mapping[str, Count]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """
-    What one listing of a channel shows, as far as we know.
-
-    `shown` and `shownAt` are what the channel last confirmed (`inferred` where we worked it out from a sale there);
-    `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call.
-    """
-
-    shown: Change | None = None
-    shown_at: Millis | None = None
-    inferred: bool = False
-    sent: Change | None = None
-    sent_version: Count | None = None
-    sent_at: Millis | None = None
-    request_id: Id | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelLevel:
-    """
-    What a channel shows of a SKU and what is under way there: the publisher's observed state.
-
-    `hidden` counts units that the channel has sold and whose orders have not reached us.  `dirtySince` is when the
-    desired number first differed.  `undo` says how the channel's own way of pausing is taken back, where 0 was not
-    enough.
-    """
-
-    VERSION: ClassVar[int] = 1
-    sku: Sku
-    listings: Mapping[str, Shown] = field(default_factory=dict)
-    hidden: Count = 0
-    status: Status
-    attempt: Count = 0
-    next_attempt_at: Millis | None = None
-    err: Text | None = None
-    dirty_since: Millis | None = None
-    undo: Text | None = None
-    at: Millis
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncLog:
-    """
-    One row of one call to a channel; the rows of a call share `callId`.
-
-    `responseCode` is the HTTP status, 0 where no answer came.  `lagMs` runs from the level's `updatedAt` to the answer.
-    """
-
-    VERSION: ClassVar[int] = 1
-    call_id: Id
-    channel: ChannelName
-    sku: Sku
-    listing_id: Id
-    quantity: Change
-    version: Count
-    response_code: Count
-    verdict: Annotated[str, Pattern(r"[a-z_]{1,40}")]
-    err: Text | None
-    started_at: Millis
-    duration_ms: Count
-    lag_ms: Count
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """One component of a bundle: how many units of `sku` one bundle takes."""
-
-    sku: Sku
-    qty: Annotated[int, Range(1, 1_000_000)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """Which of a channel's listings sells which SKU; `ids` are the channel's own (variant, inventory item, parent)."""
-
-    VERSION: ClassVar[int] = 1
-    channel: ChannelName
-    listing_id: Id
-    sku: Sku
-    ids: Mapping[str, Id] = field(default_factory=dict)
-    components: tuple[Component, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watermark:
-    """Up to which of the channel's own times its orders have been read and acknowledged by Kafka."""
-
-    VERSION: ClassVar[int] = 1
-    channel: ChannelName
-    through: Millis
-    at: Millis
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublisherCommand:
-    """An operator's order to a channel's active publisher, for one SKU or (null) for all."""
-
-    VERSION: ClassVar[int] = 1
-    command: Command
-    sku: Sku | None = None
-    actor: Text = ""
-    reason: Text = ""
-    at: Millis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

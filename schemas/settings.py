@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from schemas.records import ChannelName, Millis, Policy, Units
 from schemas.shapes import Bytes, Pattern, Range
 from schemas.topics import DAY_MS
+from schemas.words import ChannelName, Millis, Policy, Units
 
 Url = Annotated[str, Pattern(r"https?://[^\s?#]+[^\s?#/]|")]
 Positive = Annotated[int, Range(1, 2**40)]

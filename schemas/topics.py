@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from schemas import records
+from schemas import channel_records, records
 
 DAY_MS = 86_400_000
 ORDER_CONFIRMED = "order.confirmed"
@@ -96,18 +96,18 @@ COMMON = (
         retention_ms=90 * DAY_MS,
         config=MappingProxyType({"segment.ms": str(DAY_MS)}),
     ),
-    Topic(name=SYNC_LOG, key="SKU", value=records.SyncLog, writers="publishers", retention_ms=90 * DAY_MS),
+    Topic(name=SYNC_LOG, key="SKU", value=channel_records.SyncLog, writers="publishers", retention_ms=90 * DAY_MS),
     Topic(
         name=LISTING,
         key="channel|listingId, in the SKU's partition",
-        value=records.Listing,
+        value=channel_records.Listing,
         writers="ingest",
         cleanup="compact",
     ),
     Topic(
         name=INGEST_WATERMARK,
         key="channel",
-        value=records.Watermark,
+        value=channel_records.Watermark,
         writers="the channel's poller",
         partitions="one",
         cleanup="compact",
@@ -128,14 +128,14 @@ def per_channel(channel: str) -> tuple[Topic, ...]:
         Topic(
             name=channel_level(channel),
             key="SKU",
-            value=records.ChannelLevel,
+            value=channel_records.ChannelLevel,
             writers="the channel's active publisher",
             cleanup="compact",
         ),
         Topic(
             name=publisher_command(channel),
             key="SKU or null",
-            value=records.PublisherCommand,
+            value=channel_records.PublisherCommand,
             writers="the command line and the console",
             partitions="one",
             retention_ms=7 * DAY_MS,

@@ -13,7 +13,7 @@ from ingest import fields
 from ingest.fields import Object
 from ingest.signature import hmac_base64, require
 from ingest.webhook import Headers, Ignored, Line, NotUnderstood, Reading, Refused
-from schemas.records import Reason
+from schemas.words import Reason
 
 WHOLE_ORDER = frozenset(
     {

@@ -22,8 +22,8 @@ from ingest.channels.shopify import read_order
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
 from ingest.webhook import BadPayload, NotUnderstood, Refused
-from schemas.records import Reason
 from schemas.settings import Channel, Window
+from schemas.words import Reason
 
 __all__ = ["LIMIT", "SECRETS", "read", "read_order", "request", "some", "start"]
 

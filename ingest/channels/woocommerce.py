@@ -14,7 +14,7 @@ from ingest import fields
 from ingest.fields import Object
 from ingest.signature import hmac_base64, require
 from ingest.webhook import Headers, Ignored, Line, NotUnderstood, Reading, Refused
-from schemas.records import Reason
+from schemas.words import Reason
 
 SNAPSHOTS = frozenset({"order.created", "order.updated", "order.restored"})
 NAME_ONLY = frozenset({"order.deleted"})

@@ -24,8 +24,8 @@ from ingest.channels.woocommerce import read_order
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
 from ingest.webhook import NotUnderstood, Refused
-from schemas.records import Reason
 from schemas.settings import Channel, Window
+from schemas.words import Reason
 
 __all__ = ["LIMIT", "SECRETS", "read", "read_order", "request", "some", "start"]
 

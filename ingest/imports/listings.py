@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 
 from ingest.imports.csvfile import Row, Table
 from ingest.imports.diff import Change, Diff, Entry, Write
+from schemas.channel_records import Component, Listing
 from schemas.codec import WireError, encode
 from schemas.ids import listing_key
 from schemas.partition import partition_of
-from schemas.records import Component, Listing
 from schemas.settings import Kind
 from schemas.topics import LISTING
 

@@ -4,9 +4,10 @@ from collections import defaultdict
 
 from ingest.imports.stock import Present, adjustment_prefix
 from ingest.replay import Advance, Taken, replay
+from schemas.channel_records import Listing
 from schemas.codec import decode
 from schemas.config import Config
-from schemas.records import Listing, OrderOutcome, StockLevel
+from schemas.records import OrderOutcome, StockLevel
 from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_LEVEL
 
 _ADJUSTMENT = b"adj_"

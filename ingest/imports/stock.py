@@ -15,8 +15,9 @@ from ingest.imports.diff import Change, Diff, Entry, Write
 from schemas.codec import WireError, encode
 from schemas.ids import adjustment_order_id, line_key
 from schemas.partition import partition_of
-from schemas.records import AdjustmentKind, StockAdjusted, StockLevel
+from schemas.records import StockAdjusted, StockLevel
 from schemas.topics import STOCK_ADJUSTED
+from schemas.words import AdjustmentKind
 
 KIND = "stock"
 REQUIRED = ("sku", "qty")

@@ -12,7 +12,8 @@ from ingest.poll.kind import Order, Page, Poll
 from ingest.poll.snapshot import Seen, changed, gone
 from ingest.webhook import NotUnderstood, Refused, TooLarge
 from schemas.codec import decode
-from schemas.records import OrderConfirmed, Reason
+from schemas.records import OrderConfirmed
+from schemas.words import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,17 @@ stamps an order before it shows it, and orders of one moment appear in any order
 the `Date` of the channel's answer, so a clock of ours that runs ahead does no harm; one that runs behind only makes
 more orders be read twice.  A channel whose own clock jumps back by more than `SETTLE_MS` may hide orders that it stamps
 below the watermark; they come with their webhooks, or with `--since`.
+
+Where no orders come, a reading that reached the end moves the watermark to `QUIET_MS` before its beginning: publishers
+wait for it before they write off a sale that no order explains, and a quiet shop must not keep them waiting for ever.
 """
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 SETTLE_MS = 10_000
+QUIET_MS = 300_000
+"""More than a channel's search lags behind its orders: without an order that was seen, nothing else proves it."""
 
 
 def begin(stored: int | None, connected: int, back_to: int | None) -> int:

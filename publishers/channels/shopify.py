@@ -34,7 +34,7 @@ from publishers.push import (
     retry_after_ms,
     split,
 )
-from schemas.records import Listing
+from schemas.channel_records import Listing
 
 LIMITS = (Window(amount=100, per_ms=1_000, burst=1_000, points=True),)
 LADDER = (1_000, 5_000, 30_000, 120_000, 600_000)

@@ -30,7 +30,7 @@ from publishers.push import (
     retry_after_ms,
     split,
 )
-from schemas.records import Listing
+from schemas.channel_records import Listing
 
 LIMITS = (Window(amount=5, per_ms=1_000, burst=5),)
 LADDER = (30_000, 120_000, 600_000, 3_600_000)

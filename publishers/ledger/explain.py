@@ -10,8 +10,10 @@ from enum import StrEnum
 
 from publishers.ledger.facts import Facts
 from publishers.rules import number, target
-from schemas.records import ChannelLevel, OrderOutcome, Shown, Status, StockLevel, SyncLog
+from schemas.channel_records import ChannelLevel, Shown, SyncLog
+from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Channel, Mode, Rules
+from schemas.words import Status
 
 BEHIND_MS = 15_000
 """From this age on, what the tables say may be the past: a ledger that keeps up tells every 2 s."""

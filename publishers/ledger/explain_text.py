@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from publishers.ledger.explain import BEHIND_MS, Line, Part, Report, Verdict
 from publishers.ledger.rows import at
-from schemas.records import OrderOutcome, StockLevel, SyncLog
+from schemas.channel_records import SyncLog
+from schemas.records import OrderOutcome, StockLevel
 
 SENTENCES = {
     Verdict.UNKNOWN_SKU: "no table knows this SKU: was it ever imported, is it spelled like this?",

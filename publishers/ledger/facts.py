@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas import records
+from schemas import channel_records, records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,8 @@ class Facts:
     """
 
     level: records.StockLevel | None
-    channels: Mapping[str, records.ChannelLevel]
-    calls: Mapping[tuple[str, str], records.SyncLog]
+    channels: Mapping[str, channel_records.ChannelLevel]
+    calls: Mapping[tuple[str, str], channel_records.SyncLog]
     decisions: Sequence[records.OrderOutcome]
     as_of_ms: int | None
     now_ms: int

@@ -9,7 +9,7 @@ import orjson
 
 from publishers.ledger.facts import Facts
 from publishers.ledger.rows import EPOCH
-from schemas import records
+from schemas import channel_records, records, words
 from schemas.shapes import reader
 
 _PRODUCT = "SELECT * FROM products WHERE sku = $1"
@@ -74,8 +74,8 @@ def _level(row: asyncpg.Record) -> records.StockLevel:
         sku=row["sku"],
         quantity=row["master_quantity"],
         version=row["version"],
-        paused=None if row["paused"] is None else records.Pause(row["paused"]),
-        policy=records.Policy(row["policy"]),
+        paused=None if row["paused"] is None else words.Pause(row["paused"]),
+        policy=words.Policy(row["policy"]),
         waiting=_waiting(orjson.loads(row["waiting"])),
         waiting_more=row["waiting_more"],
         velocity=row["velocity"],
@@ -85,13 +85,13 @@ def _level(row: asyncpg.Record) -> records.StockLevel:
     )
 
 
-def _channel(rows: Sequence[asyncpg.Record]) -> records.ChannelLevel:
+def _channel(rows: Sequence[asyncpg.Record]) -> channel_records.ChannelLevel:
     shared = rows[0]
-    return records.ChannelLevel(
+    return channel_records.ChannelLevel(
         sku=shared["sku"],
         listings={row["listing_id"]: _shown(row) for row in rows if row["listing_id"]},
         hidden=shared["hidden"],
-        status=records.Status(shared["status"]),
+        status=words.Status(shared["status"]),
         attempt=shared["attempt"],
         next_attempt_at=_maybe_ms(shared["next_attempt_at"]),
         err=shared["err"],
@@ -100,8 +100,8 @@ def _channel(rows: Sequence[asyncpg.Record]) -> records.ChannelLevel:
     )
 
 
-def _shown(row: asyncpg.Record) -> records.Shown:
-    return records.Shown(
+def _shown(row: asyncpg.Record) -> channel_records.Shown:
+    return channel_records.Shown(
         shown=row["shown"],
         shown_at=_maybe_ms(row["shown_at"]),
         inferred=row["inferred"],
@@ -112,9 +112,9 @@ def _shown(row: asyncpg.Record) -> records.Shown:
     )
 
 
-def _call(row: asyncpg.Record) -> records.SyncLog:
+def _call(row: asyncpg.Record) -> channel_records.SyncLog:
     same = ("call_id", "channel", "sku", "listing_id", "version", "response_code", "verdict", "duration_ms", "lag_ms")
-    return records.SyncLog(
+    return channel_records.SyncLog(
         quantity=row["quantity_sent"],
         err=row["error"],
         started_at=_ms(row["started_at"]),
@@ -126,7 +126,7 @@ def _decision(row: asyncpg.Record) -> records.OrderOutcome:
     same = ("sku", "order_id", "channel", "revision", "qty", "held", "shortfall", "delta", "new_qty", "version")
     return records.OrderOutcome(
         seen_at=_ms(row["seen_at"]),
-        result=records.Result(row["result"]),
+        result=words.Result(row["result"]),
         ordered_at=_ms(row["ordered_at"]),
         timestamp=_ms(row["timestamp"]),
         source=orjson.loads(row["source"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from schemas import records, topics
+from schemas import channel_records, records, topics
 from schemas.codec import WireError, decode
 from schemas.shapes import writer
 
@@ -95,7 +95,7 @@ def order_event(outcome: records.OrderOutcome) -> Row:
     )
 
 
-def call(entry: records.SyncLog) -> Row:
+def call(entry: channel_records.SyncLog) -> Row:
     """Return the row of `sync_log`."""
     return (
         entry.call_id,
@@ -113,7 +113,7 @@ def call(entry: records.SyncLog) -> Row:
     )
 
 
-def listings(channel: str, level: records.ChannelLevel) -> list[Row]:
+def listings(channel: str, level: channel_records.ChannelLevel) -> list[Row]:
     """Return the rows of `channel_state`: one a listing, or one with an empty id where the SKU has none there."""
     shared = (
         level.hidden,
@@ -124,11 +124,11 @@ def listings(channel: str, level: records.ChannelLevel) -> list[Row]:
         maybe_at(level.dirty_since),
         at(level.at),
     )
-    shown = level.listings or {"": records.Shown()}
+    shown = level.listings or {"": channel_records.Shown()}
     return [(level.sku, channel, listing_id, *_shown(listing), *shared) for listing_id, listing in shown.items()]
 
 
-def _shown(listing: records.Shown) -> Row:
+def _shown(listing: channel_records.Shown) -> Row:
     return (
         listing.shown,
         maybe_at(listing.shown_at),
@@ -175,7 +175,7 @@ def feeds(channels: Iterable[str]) -> Mapping[str, Feed]:
         topics.ORDER_OUTCOME: Feed(
             table="order_events", read=lambda raw: [order_event(decode(records.OrderOutcome, raw))]
         ),
-        topics.SYNC_LOG: Feed(table="sync_log", read=lambda raw: [call(decode(records.SyncLog, raw))]),
+        topics.SYNC_LOG: Feed(table="sync_log", read=lambda raw: [call(decode(channel_records.SyncLog, raw))]),
         **{topics.channel_level(channel): _channel_feed(channel) for channel in channels},
     }
 
@@ -183,7 +183,7 @@ def feeds(channels: Iterable[str]) -> Mapping[str, Feed]:
 def _channel_feed(channel: str) -> Feed:
     return Feed(
         table="channel_state",
-        read=lambda raw: listings(channel, decode(records.ChannelLevel, raw)),
+        read=lambda raw: listings(channel, decode(channel_records.ChannelLevel, raw)),
         owner=lambda sku: (sku, channel),
     )
 

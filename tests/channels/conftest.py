@@ -14,7 +14,7 @@ import pytest
 from ingest import lines
 from ingest.channels import WEBHOOKS
 from ingest.message import Arrival
-from schemas.records import Component, Listing
+from schemas.channel_records import Component, Listing
 from schemas.settings import Kind
 
 HERE = Path(__file__).parent

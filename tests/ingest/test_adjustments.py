@@ -9,7 +9,8 @@ from ingest import adjustments
 from ingest.adjustments import Faulty
 from ingest.webhook import BadPayload, BadSignature, TooLarge
 from schemas.codec import decode
-from schemas.records import AdjustmentKind, StockAdjusted
+from schemas.records import StockAdjusted
+from schemas.words import AdjustmentKind
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

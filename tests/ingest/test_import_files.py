@@ -12,11 +12,13 @@ from ingest.imports.diff import Change, Diff, Write
 from ingest.imports.present import Stock
 from ingest.imports.report import document, text
 from ingest.replay import Taken
+from schemas.channel_records import Listing
 from schemas.codec import decode, encode
 from schemas.ids import adjustment_order_id, line_key, listing_key
 from schemas.partition import partition_of
-from schemas.records import Listing, OrderOutcome, Result, StockAdjusted
+from schemas.records import OrderOutcome, StockAdjusted
 from schemas.settings import Kind
+from schemas.words import Result
 
 STAMP = stock.Stamp(actor="ann", reason="import stock.csv", at=5, partitions=4)
 NOTHING = stock.Present(levels={}, decided={}, sold={})

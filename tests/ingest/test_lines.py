@@ -8,7 +8,8 @@ import pytest
 from ingest.lines import Unmapped, confirmed, messages
 from ingest.message import Arrival
 from ingest.webhook import Line, Reading, Refused
-from schemas.records import Component, Listing, Reason
+from schemas.channel_records import Component, Listing
+from schemas.words import Reason
 
 ARRIVAL = Arrival(channel="uk", received_at=1_000, body_sha256="0" * 64, traceparent=None)
 BUNDLE = Listing(

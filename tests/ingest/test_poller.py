@@ -9,7 +9,7 @@ import pytest
 from ingest.message import Message
 from ingest.poll.held import Held, Known, LineKey
 from ingest.poll.kind import Answer, Request
-from ingest.poll.watermark import SETTLE_MS
+from ingest.poll.watermark import QUIET_MS, SETTLE_MS
 from ingest.poll_cli import POLLS
 from ingest.poller import TORN_AFTER_MS, TORN_TRIES, Ended, Poller, Tools
 from ingest.producer import Unavailable
@@ -271,3 +271,23 @@ async def test_an_order_that_comes_in_pieces_is_as_old_as_the_first_of_them() ->
     found = [decode(OrderConfirmed, m.value) for m in world.sent if m.topic == ORDER_CONFIRMED]
     assert [(line.order_id, line.seen_at) for line in found] == [("uk_7_1", began), ("uk_7_2", began)]
     assert world.marks()[-1] == began - SETTLE_MS
+
+
+async def test_a_quiet_channels_watermark_follows_the_time_at_a_distance() -> None:
+    """Without orders the end of a reading proves what was read, counted from its first call, if Kafka takes it."""
+    world = World([order(7, 1)])
+    await world.poller.read()
+    world.now += QUIET_MS
+    world.refuse = 1
+    await world.poller.read()
+    assert world.marks() == [T0 + 1_000], "not acknowledged, not moved"
+    behind = Answer(status=200, headers={"date": "Sat, 21 Nov 2026 10:05:30 GMT"}, body=EMPTY)
+    world.script = [behind]
+    await world.poller.read()
+    assert world.marks() == [T0 + 1_000, T0 + 30_000], "the channel's clock is behind ours and counts"
+    await world.poller.read()
+    assert world.marks()[-1] == T0 + 60_000
+    world.script = [Answer(status=503, headers={}, body=b"")]
+    world.now += 60_000
+    assert await world.poller.read(tries=1) is Ended.GAVE_UP
+    assert world.marks()[-1] == T0 + 60_000, "nothing was read"

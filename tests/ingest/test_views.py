@@ -4,10 +4,12 @@ import asyncio
 
 from ingest.listings import Listings
 from ingest.outcomes import Outcomes
+from schemas.channel_records import Listing
 from schemas.codec import encode
 from schemas.config import parse
 from schemas.ids import line_key, listing_key
-from schemas.records import Listing, OrderOutcome, Result
+from schemas.records import OrderOutcome
+from schemas.words import Result
 
 CONFIG = parse({"kafka": {"bootstrap": "127.0.0.1:1"}})
 KEY = listing_key("uk", "9")

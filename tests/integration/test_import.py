@@ -12,21 +12,14 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from ingest import import_cli
+from schemas.channel_records import Listing
 from schemas.codec import decode, encode
 from schemas.config import Config, load
 from schemas.ids import adjustment_order_id, line_key, listing_key
 from schemas.partition import partition_of
-from schemas.records import (
-    Cause,
-    CauseKind,
-    Listing,
-    OrderOutcome,
-    Policy,
-    Result,
-    StockAdjusted,
-    StockLevel,
-)
+from schemas.records import Cause, OrderOutcome, StockAdjusted, StockLevel
 from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_ADJUSTED, STOCK_LEVEL
+from schemas.words import CauseKind, Policy, Result
 
 CHANNELS = (
     {"name": "shop", "kind": "shopify", "since": 1},

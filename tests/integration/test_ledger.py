@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from compose.runner.child import Child
 from compose.runner.postgres import Postgres
 from compose.runner.processes import HOME
-from schemas import records, topics
+from schemas import channel_records, records, topics, words
 from schemas.cluster import create
 from schemas.codec import Record, encode
 from schemas.config import Config, load
@@ -27,7 +27,7 @@ from schemas.partition import partition_of
 
 T0 = 1_700_000_000_000
 CHANNEL = {"name": "shop-a", "kind": "shopify", "since": 0, "mode": "push", "rules": {"buffer": 2}}
-CAUSE = records.Cause(kind=records.CauseKind.ADJUSTMENT, delta=-1, received_at=T0)
+CAUSE = records.Cause(kind=words.CauseKind.ADJUSTMENT, delta=-1, received_at=T0)
 EXPLAIN = """
 import argparse, sys
 from publishers.ledger.explain_cli import add_arguments, run
@@ -93,7 +93,7 @@ def level(sku: str, quantity: int, version: int) -> records.StockLevel:
         quantity=quantity,
         version=version,
         paused=None,
-        policy=records.Policy.REJECT,
+        policy=words.Policy.REJECT,
         cause=CAUSE,
         source={},
         updated_at=T0 + version,
@@ -112,7 +112,7 @@ def outcome(sku: str, number: int) -> records.OrderOutcome:
         held=1,
         shortfall=0,
         delta=1,
-        result=records.Result.ACCEPTED,
+        result=words.Result.ACCEPTED,
         new_qty=number,
         version=number + 1,
         ordered_at=T0,
@@ -204,14 +204,14 @@ def test_every_topic_arrives_in_its_table(
     hub: Hub, start: Callable[[], Child], database: str, eventually: Eventually
 ) -> None:
     """A level, a decision, a call and what the channel shows become rows that say the same."""
-    shown = records.Shown(shown=3, shown_at=T0, sent=3, sent_version=7, sent_at=T0)
+    shown = channel_records.Shown(shown=3, shown_at=T0, sent=3, sent_version=7, sent_at=T0)
     hub.put(topics.STOCK_LEVEL, "A", level("A", 6, 6))
     hub.put(topics.STOCK_LEVEL, "A", level("A", 5, 7))
     hub.put(topics.ORDER_OUTCOME, "A", outcome("A", 6), line_key("shop-a_6_1", "A"))
     hub.put(
         topics.SYNC_LOG,
         "A",
-        records.SyncLog(
+        channel_records.SyncLog(
             call_id="c1",
             channel="shop-a",
             sku="A",
@@ -229,7 +229,7 @@ def test_every_topic_arrives_in_its_table(
     hub.put(
         topics.channel_level("shop-a"),
         "A",
-        records.ChannelLevel(sku="A", listings={"41": shown}, status=records.Status.IN_STEP, at=T0),
+        channel_records.ChannelLevel(sku="A", listings={"41": shown}, status=words.Status.IN_STEP, at=T0),
     )
     hub.flush()
     start()
@@ -393,10 +393,10 @@ def test_explain_answers_from_the_tables(
     hub: Hub, start: Callable[[], Child], config: tuple[Path, Config], database: str, eventually: Eventually
 ) -> None:
     """What went in as records comes out as terms that add up, with the last decision and the last call."""
-    shown = records.Shown(shown=3, shown_at=T0, sent=3, sent_version=7, sent_at=T0)
+    shown = channel_records.Shown(shown=3, shown_at=T0, sent=3, sent_version=7, sent_at=T0)
     hub.put(topics.STOCK_LEVEL, "A", level("A", 5, 7))
     hub.put(topics.ORDER_OUTCOME, "A", outcome("A", 6), line_key("shop-a_6_1", "A"))
-    state = records.ChannelLevel(sku="A", listings={"41": shown}, status=records.Status.IN_STEP, at=T0)
+    state = channel_records.ChannelLevel(sku="A", listings={"41": shown}, status=words.Status.IN_STEP, at=T0)
     hub.put(topics.channel_level("shop-a"), "A", state)
     hub.flush()
     start()

@@ -11,6 +11,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 
 from compose.runner.child import Child
 from compose.runner.processes import HOME
-from schemas import records, topics
+from schemas import channel_records, records, topics, words
 from schemas.cluster import now_ms
 from schemas.codec import Record, decode, encode
 from schemas.config import load
@@ -80,7 +81,7 @@ class Rig:
     service: Service
     producer: Producer
     versions: Counter[str] = field(default_factory=Counter)
-    listings: dict[str, records.Listing] = field(default_factory=dict)
+    listings: dict[str, channel_records.Listing] = field(default_factory=dict)
 
     def control(self, word: str, body: object = None) -> Any:
         """Drive or read the stand-in."""
@@ -104,7 +105,7 @@ class Rig:
                 if self.kind == "shopify"
                 else {"product": ids["product_id"], "variation": ids["variation_id"]}
             )
-            listing = records.Listing(
+            listing = channel_records.Listing(
                 channel="shop",
                 listing_id=made["listing"],
                 sku=made["sku"],
@@ -117,13 +118,13 @@ class Rig:
     def level(self, sku: str, quantity: int | None, cause: records.Cause | None = None) -> None:
         """Write a SKU's next level."""
         self.versions[sku] += 1
-        adjusted = records.Cause(kind=records.CauseKind.ADJUSTMENT, delta=0, received_at=now_ms())
+        adjusted = records.Cause(kind=words.CauseKind.ADJUSTMENT, delta=0, received_at=now_ms())
         record = records.StockLevel(
             sku=sku,
             quantity=quantity,
             version=self.versions[sku],
             paused=None,
-            policy=records.Policy.REJECT,
+            policy=words.Policy.REJECT,
             cause=cause or adjusted,
             source={},
             updated_at=now_ms(),
@@ -139,7 +140,7 @@ class Rig:
     def ordered(self, sku: str, quantity: int, units: int, order_id: str, *, ordered_at: int) -> None:
         """Write the level and the outcome of an order of this channel."""
         cause = records.Cause(
-            kind=records.CauseKind.ORDER,
+            kind=words.CauseKind.ORDER,
             delta=units,
             received_at=now_ms(),
             channel="shop",
@@ -158,7 +159,7 @@ class Rig:
             held=units,
             shortfall=0,
             delta=units,
-            result=records.Result.ACCEPTED,
+            result=words.Result.ACCEPTED,
             new_qty=quantity,
             version=self.versions[sku],
             ordered_at=ordered_at,
@@ -171,6 +172,10 @@ class Rig:
     def shows(self) -> dict[str, int]:
         """Return what the stand-in shows."""
         return dict(self.control("state")["levels"])
+
+    def show(self, wanted: Mapping[str, int]) -> bool:
+        """Return whether the stand-in shows exactly this."""
+        return self.shows() == wanted
 
     def pushes(self) -> list[dict[str, Any]]:
         """Return the writes that the stand-in took, in order."""
@@ -195,9 +200,9 @@ class Rig:
         consumer.close()
         return found
 
-    def observed(self) -> dict[str, records.ChannelLevel]:
+    def observed(self) -> dict[str, channel_records.ChannelLevel]:
         """Return the newest record of every SKU on the channel's own topic."""
-        return {record.sku: record for record in self.read(topics.channel_level("shop"), records.ChannelLevel)}
+        return {record.sku: record for record in self.read(topics.channel_level("shop"), channel_records.ChannelLevel)}
 
     def metric(self, publisher: Child, name: str) -> float:
         """Return one of the publisher's metrics, summed over its labels."""
@@ -250,11 +255,11 @@ def test_levels_reach_the_channel_and_the_log_says_so(kind: str, rig_of: RigOf, 
     rig.levels(wanted)
     publisher = rig.start()
     eventually(lambda: rig.shows() == wanted)
-    eventually(lambda: {r.status for r in rig.observed().values()} == {records.Status.IN_STEP})
+    eventually(lambda: {r.status for r in rig.observed().values()} == {words.Status.IN_STEP})
     observed = rig.observed()
     assert {sku: next(iter(r.listings.values())).shown for sku, r in observed.items()} == wanted
     assert all(shown.request_id is None for r in observed.values() for shown in r.listings.values())
-    rows = [row for row in rig.read(topics.SYNC_LOG, records.SyncLog) if row.verdict == "delivered"]
+    rows = [row for row in rig.read(topics.SYNC_LOG, channel_records.SyncLog) if row.verdict == "delivered"]
     assert Counter(row.sku for row in rows) == Counter(skus)
     assert all(row.response_code == 200 and row.quantity == wanted[row.sku] for row in rows)
     assert rig.metric(publisher, "lastunit_publisher_dirty_skus") == 0
@@ -271,9 +276,9 @@ def test_a_change_is_told_within_a_second(kind: str, rig_of: RigOf, eventually: 
     eventually(lambda: rig.shows() == {"HOT": 100})
     for quantity in range(99, 89, -1):
         rig.levels({"HOT": quantity})
-        eventually(lambda quantity=quantity: rig.shows() == {"HOT": quantity})
-    eventually(lambda: len(rig.read(topics.SYNC_LOG, records.SyncLog)) >= 11)
-    delivered = [row for row in rig.read(topics.SYNC_LOG, records.SyncLog) if row.verdict == "delivered"]
+        eventually(partial(rig.show, {"HOT": quantity}))
+    eventually(lambda: len(rig.read(topics.SYNC_LOG, channel_records.SyncLog)) >= 11)
+    delivered = [row for row in rig.read(topics.SYNC_LOG, channel_records.SyncLog) if row.verdict == "delivered"]
     lags = sorted(row.lag_ms for row in delivered if row.quantity < 100)
     assert lags[len(lags) // 2] < 500
 
@@ -294,7 +299,7 @@ def test_a_kill_in_the_middle_of_a_thousand_skus_forgets_none(kind: str, rig_of:
     assert len(before) < len(skus)
     rig.start("--instance", "a")
     eventually(lambda: rig.shows() == wanted, timeout_s=40)
-    eventually(lambda: {r.status for r in rig.observed().values()} == {records.Status.IN_STEP})
+    eventually(lambda: {r.status for r in rig.observed().values()} == {words.Status.IN_STEP})
     repeated = [sku for sku, times in Counter(push["sku"] for push in rig.pushes()).items() if times > 1]
     assert len(repeated) <= (250 if kind == "shopify" else 100)
     assert len(rig.observed()) == len(skus)
@@ -318,7 +323,7 @@ def test_an_outage_opens_the_circuit_and_heals_without_dead_letters(rig_of: RigO
     assert rig.control("state")["calls"]["calls"] <= calls + 1
     rig.control("faults", {"clear": True})
     eventually(lambda: set(rig.shows().values()) == {8}, timeout_s=30)
-    eventually(lambda: {r.status for r in rig.observed().values()} == {records.Status.IN_STEP})
+    eventually(lambda: {r.status for r in rig.observed().values()} == {words.Status.IN_STEP})
     assert rig.read(topics.STOCK_DEADLETTER, records.DeadLetter) == []
 
 
@@ -336,13 +341,13 @@ def test_a_row_that_the_channel_refuses_fails_alone_and_can_be_replayed(
     eventually(lambda: rig.shows() == {"GOOD": 3, "BAD": 0, "FINE": 5})
     eventually(lambda: rig.metric(publisher, "lastunit_publisher_dead_skus") == 1)
     (letter,) = eventually(lambda: rig.read(topics.STOCK_DEADLETTER, records.DeadLetter))
-    assert (letter.sku, letter.channel, letter.reason) == ("BAD", "shop", records.Reason.REJECTED)
+    assert (letter.sku, letter.channel, letter.reason) == ("BAD", "shop", words.Reason.REJECTED)
     assert "not like this" in letter.err
     rig.control("faults", {"clear": True})
     argv = (sys.executable, "-m", "publishers", "command", "shop", "replay", "--config", str(rig.path), "--sku", "BAD")
     assert subprocess.run(argv, check=False, cwd=HOME, env={**os.environ, **ENV}).returncode == 0
     eventually(lambda: rig.shows()["BAD"] == 4)
-    eventually(lambda: rig.observed()["BAD"].status is records.Status.IN_STEP)
+    eventually(lambda: rig.observed()["BAD"].status is words.Status.IN_STEP)
     resolved = [one for one in rig.read(topics.STOCK_DEADLETTER, records.DeadLetter) if one.resolves]
     assert [one.resolves for one in resolved] == [letter.dead_letter_id]
 
@@ -385,7 +390,7 @@ def test_hidden_sales_end_when_the_order_poll_has_passed_them(rig_of: RigOf, eve
     eventually(lambda: rig.observed()["HOT"].hidden == 6)
     time.sleep(0.3)
     assert rig.shows() == {"HOT": 3}
-    passed = records.Watermark(channel="shop", through=now_ms() + 60_000, at=now_ms())
+    passed = channel_records.Watermark(channel="shop", through=now_ms() + 60_000, at=now_ms())
     rig.write(topics.INGEST_WATERMARK, b"shop", passed)
     rig.producer.flush()
     eventually(lambda: rig.shows() == {"HOT": 9})
@@ -400,7 +405,7 @@ def test_the_source_channel_is_left_alone_only_when_nothing_else_can_have_moved_
     rig.levels({"HOT": 10})
     rig.start()
     eventually(lambda: rig.shows() == {"HOT": 10})
-    eventually(lambda: rig.observed()["HOT"].status is records.Status.IN_STEP)
+    eventually(lambda: rig.observed()["HOT"].status is words.Status.IN_STEP)
     rig.control("sell", {"sku": "HOT", "qty": 1, "order_id": "1"})
     rig.ordered("HOT", 9, 1, "shop_1_1", ordered_at=now_ms() + 6_000)
     eventually(lambda: next(iter(rig.observed()["HOT"].listings.values())).inferred)
@@ -422,7 +427,7 @@ def test_a_lost_answer_is_asked_for_with_the_same_key(rig_of: RigOf, eventually:
     rig.control("faults", {"lost_answers": 1})
     rig.levels({"A": 5})
     eventually(lambda: rig.shows() == {"A": 5})
-    eventually(lambda: rig.observed()["A"].status is records.Status.IN_STEP)
+    eventually(lambda: rig.observed()["A"].status is words.Status.IN_STEP)
     assert [push["quantity"] for push in rig.pushes()] == [10, 5]
     assert rig.control("state")["calls"]["idempotent_replays"] == 1
 
@@ -438,10 +443,10 @@ def test_shadow_tells_nothing_until_it_is_enabled(kind: str, rig_of: RigOf, even
     assert rig.control("state")["calls"].get("calls", 0) == 0
     assert rig.observed() == {}
     for word, level in (("enable", 5), ("stop", 5)):
-        record = records.PublisherCommand(command=records.Command(word), at=now_ms())
+        record = channel_records.PublisherCommand(command=words.Command(word), at=now_ms())
         rig.write(topics.publisher_command("shop"), b"", record)
         rig.producer.flush()
-        eventually(lambda level=level: rig.shows()["A"] == level)
+        eventually(partial(rig.show, {"A": level, "B": level + 1}))
     eventually(lambda: rig.metric(publisher, "lastunit_publisher_pushing") == 0)
     rig.levels({"A": 1})
     eventually(lambda: rig.metric(publisher, "lastunit_publisher_dirty_skus") == 1)
@@ -460,7 +465,9 @@ def test_refused_credentials_stop_the_channel(rig_of: RigOf, eventually: Eventua
     rig.levels({"A": 6})
     time.sleep(0.5)
     assert rig.control("state")["calls"]["calls"] == calls
-    rig.write(topics.publisher_command("shop"), b"", records.PublisherCommand(command=records.Command.ENABLE, at=1))
+    rig.write(
+        topics.publisher_command("shop"), b"", channel_records.PublisherCommand(command=words.Command.ENABLE, at=1)
+    )
     rig.producer.flush()
     eventually(lambda: rig.shows() == {"A": 6})
 

@@ -8,7 +8,8 @@ import pytest
 
 from processor.stock import Decided, Ignored, Position, Settings, Verdict, decide
 from schemas.ids import line_key
-from schemas.records import AdjustmentKind, OrderConfirmed, OrderOutcome, Policy, StockAdjusted, StockLevel
+from schemas.records import OrderConfirmed, OrderOutcome, StockAdjusted, StockLevel
+from schemas.words import AdjustmentKind, Policy
 
 DAY = 86_400_000
 NOW = 1_790_000_000_000

@@ -21,7 +21,8 @@ from processor.sources import Share, Source
 from processor.stock import Settings
 from processor.writer import Names
 from schemas.codec import encode
-from schemas.records import AdjustmentKind, Policy, StockAdjusted
+from schemas.records import StockAdjusted
+from schemas.words import AdjustmentKind, Policy
 
 NOW = 1_800_000_000_000
 

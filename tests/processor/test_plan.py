@@ -15,16 +15,9 @@ from processor.stock import Settings
 from processor.store import View
 from schemas.codec import decode, encode
 from schemas.partition import partition_of
-from schemas.records import (
-    AdjustmentKind,
-    DeadLetter,
-    OrderConfirmed,
-    OrderOutcome,
-    Policy,
-    StockAdjusted,
-    StockLevel,
-)
+from schemas.records import DeadLetter, OrderConfirmed, OrderOutcome, StockAdjusted, StockLevel
 from schemas.topics import ORDER_OUTCOME, STOCK_DEADLETTER, STOCK_LEVEL
+from schemas.words import AdjustmentKind, Policy
 
 NOW = 1_800_000_000_000
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -17,8 +17,9 @@ from processor.web import Health, address, serve
 from processor.writer import Names
 from schemas.codec import encode
 from schemas.config import ConfigError
-from schemas.records import Cause, CauseKind, Origin, Policy, Reason, StockLevel
+from schemas.records import Cause, Origin, StockLevel
 from schemas.settings import Kafka
+from schemas.words import CauseKind, Policy, Reason
 
 ORIGIN = Origin(topic="order.confirmed", topic_id="id", partition=3, offset=9)
 

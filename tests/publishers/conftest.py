@@ -12,7 +12,7 @@ from publishers.channels import KINDS
 from publishers.controller import Controller
 from publishers.push import Account, Answer, Response
 from publishers.work import Call, Gate, Setup
-from schemas import records
+from schemas import channel_records, records, words
 from schemas.settings import Rules
 
 LOCATION = "gid://shopify/Location/1"
@@ -80,20 +80,20 @@ class Bench:
         """Put a listing on the channel."""
         name = listing_id or sku
         own = {"variant": name, "inventory_item": name} if self.shop.kind == "shopify" else {"product": "1"}
-        listing = records.Listing(channel="shop", listing_id=name, sku=sku, ids={**own, **ids})
+        listing = channel_records.Listing(channel="shop", listing_id=name, sku=sku, ids={**own, **ids})
         self.shop.numbers.setdefault(name, 0)
         self.controller.listing(name, listing, self.now)
 
     def level(self, sku: str, quantity: int | None, **cause: Any) -> records.StockLevel:
         """Give a SKU its next level."""
         self.versions[sku] = self.versions.get(sku, 0) + 1
-        given = {"kind": records.CauseKind.ADJUSTMENT, "delta": 0, "received_at": self.now, **cause}
+        given = {"kind": words.CauseKind.ADJUSTMENT, "delta": 0, "received_at": self.now, **cause}
         level = records.StockLevel(
             sku=sku,
             quantity=quantity,
             version=self.versions[sku],
             paused=None,
-            policy=records.Policy.REJECT,
+            policy=words.Policy.REJECT,
             cause=records.Cause(**given),
             source={},
             updated_at=self.now,
@@ -104,14 +104,14 @@ class Bench:
     def ordered(self, sku: str, quantity: int, units: int, *, ordered_at: int, **more: Any) -> records.StockLevel:
         """Give a SKU the level that an order of this channel leaves."""
         cause = {"channel": "shop", "listing_sku": sku, "order_id": f"shop_{self.now}_1", **more}
-        return self.level(sku, quantity, kind=records.CauseKind.ORDER, delta=units, ordered_at=ordered_at, **cause)
+        return self.level(sku, quantity, kind=words.CauseKind.ORDER, delta=units, ordered_at=ordered_at, **cause)
 
     def outcome(self, sku: str, units: int, *, ordered_at: int, **more: Any) -> None:
         """Give the outcome of an order of this channel, by default for the newest version."""
         given = {
             "order_id": f"shop_{self.now}_1",
             "channel": "shop",
-            "result": records.Result.ACCEPTED,
+            "result": words.Result.ACCEPTED,
             "version": self.versions.get(sku, 0),
             "shortfall": 0,
             **more,
@@ -133,11 +133,11 @@ class Bench:
 
     def watermark(self, through: int, channel: str = "shop") -> None:
         """Say how far the order poll has come."""
-        self.controller.watermark(records.Watermark(channel=channel, through=through, at=self.now), self.now)
+        self.controller.watermark(channel_records.Watermark(channel=channel, through=through, at=self.now), self.now)
 
-    def command(self, command: records.Command, sku: str | None = None) -> None:
+    def command(self, command: words.Command, sku: str | None = None) -> None:
         """Give an operator's command."""
-        self.controller.command(records.PublisherCommand(command=command, sku=sku, at=self.now), self.now)
+        self.controller.command(channel_records.PublisherCommand(command=command, sku=sku, at=self.now), self.now)
 
     def plan(self) -> Call | int:
         """Ask for the next step, and keep what would be written."""
@@ -178,7 +178,7 @@ class Bench:
         closed = self.controller.gate is not Gate.PUSH or self.controller.refused or self.controller.circuit.is_open
         return due == self.now and not closed and self.controller.budget.blocked_until <= self.now
 
-    def record(self, sku: str) -> records.ChannelLevel:
+    def record(self, sku: str) -> channel_records.ChannelLevel:
         """Return what is known of a SKU."""
         return self.controller.book.observed[sku]
 
@@ -186,9 +186,9 @@ class Bench:
         """Return the dead letters written so far."""
         return [one for one in self.out if isinstance(one, records.DeadLetter)]
 
-    def log(self) -> list[records.SyncLog]:
+    def log(self) -> list[channel_records.SyncLog]:
         """Return the rows of calls written so far."""
-        return [one for one in self.out if isinstance(one, records.SyncLog)]
+        return [one for one in self.out if isinstance(one, channel_records.SyncLog)]
 
 
 class BenchOf(Protocol):

@@ -3,8 +3,9 @@
 import pytest
 
 from publishers.rules import number, target
-from schemas.records import Cause, CauseKind, Pause, Policy, StockLevel
+from schemas.records import Cause, StockLevel
 from schemas.settings import Rules
+from schemas.words import CauseKind, Pause, Policy
 
 
 def level(quantity: int | None, paused: Pause | None = None) -> StockLevel:

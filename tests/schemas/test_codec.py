@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import BYTES_MAX, WireError, decode, encode
-from schemas.records import Cause, CauseKind, OrderConfirmed, Policy, StockLevel, Waiting
+from schemas.records import Cause, OrderConfirmed, StockLevel, Waiting
+from schemas.words import CauseKind, Policy
 
 ORDER = {
     "v": 1,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.config import ConfigError, Secrets, channel_secret, config_path, load, parse
-from schemas.records import Policy
 from schemas.settings import Kind, Mode
+from schemas.words import Policy
 
 MINIMAL = """
 [kafka]

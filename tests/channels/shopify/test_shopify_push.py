@@ -9,7 +9,7 @@ import pytest
 
 from publishers.channels import shopify as kind
 from publishers.push import NAMES, Account, ChannelDown, Response, Retry, Row, Shows, Throttled, Verdict
-from schemas.records import Listing
+from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
 ACCOUNT = Account(api_version="2026-10", location="gid://shopify/Location/1")

@@ -18,8 +18,9 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from schemas.cluster import topic_ids
 from schemas.codec import encode
 from schemas.config import Config, load
-from schemas.records import AdjustmentKind, OrderConfirmed, StockAdjusted
+from schemas.records import OrderConfirmed, StockAdjusted
 from schemas.topics import ORDER_CONFIRMED, ORDER_OUTCOME, STOCK_ADJUSTED, STOCK_DEADLETTER, STOCK_LEVEL
+from schemas.words import AdjustmentKind
 
 CHANNEL = {"name": "shop", "kind": "generic", "since": 0}
 NOW = int(time.time() * 1000)

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from publishers.ledger.explain import BEHIND_MS, LATE_MS, Line, Part, Verdict, explain
 from publishers.ledger.explain_text import PARTS, SENTENCES, age, text
 from publishers.ledger.facts import Facts
-from schemas.records import Cause, CauseKind, ChannelLevel, Pause, Policy, Shown, Status, StockLevel, SyncLog
+from schemas.channel_records import ChannelLevel, Shown, SyncLog
+from schemas.records import Cause, StockLevel
 from schemas.settings import Channel, Kind, Mode, Rules
+from schemas.words import CauseKind, Pause, Policy, Status
 
 NOW = 1_700_000_000_000
 CAUSE = Cause(kind=CauseKind.ORDER, delta=2, received_at=NOW, channel="b", order_id="b_1_1")

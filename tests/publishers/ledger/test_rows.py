@@ -9,7 +9,7 @@ import pytest
 from publishers.ledger.batch import Batch
 from publishers.ledger.rows import Position, at, feeds
 from publishers.ledger.tables import BY_NAME
-from schemas import records, topics
+from schemas import channel_records, records, topics, words
 from schemas.codec import encode
 
 T = 1_700_000_000_000
@@ -38,14 +38,14 @@ def named(batch: Batch, table: str) -> list[Mapping[str, Any]]:
 def level(quantity: int | None = 5, sku: str = "A", reason: str = "") -> records.StockLevel:
     """Return a level."""
     cause = records.Cause(
-        kind=records.CauseKind.ADJUSTMENT, delta=-5, received_at=T, adjustment_id="a1", actor="eve", reason=reason
+        kind=words.CauseKind.ADJUSTMENT, delta=-5, received_at=T, adjustment_id="a1", actor="eve", reason=reason
     )
     return records.StockLevel(
         sku=sku,
         quantity=quantity,
         version=3,
-        paused=records.Pause.OVERSELL,
-        policy=records.Policy.REJECT,
+        paused=words.Pause.OVERSELL,
+        policy=words.Policy.REJECT,
         waiting=(records.Waiting(order_id="o", shortfall=2),),
         cause=cause,
         source={"t": 4},
@@ -77,8 +77,11 @@ def test_of_a_thousand_levels_of_a_sku_one_row_is_written() -> None:
 def test_a_channel_has_a_row_for_each_listing() -> None:
     """Each listing says what it shows; what is the SKU's as a whole stands in each row."""
     it = batch()
-    listings = {"1": records.Shown(shown=3, shown_at=T), "2": records.Shown(sent=4, sent_version=9, sent_at=T)}
-    state = records.ChannelLevel(sku="A", listings=listings, hidden=2, status=records.Status.SENDING, at=T)
+    listings = {
+        "1": channel_records.Shown(shown=3, shown_at=T),
+        "2": channel_records.Shown(sent=4, sent_version=9, sent_at=T),
+    }
+    state = channel_records.ChannelLevel(sku="A", listings=listings, hidden=2, status=words.Status.SENDING, at=T)
     put(it, CHANNEL_LEVEL, 0, state)
     rows = named(it, "channel_state")
     assert [(row["listing_id"], row["shown"], row["sent"]) for row in rows] == [("1", 3, None), ("2", None, 4)]
@@ -91,7 +94,7 @@ def test_a_channel_has_a_row_for_each_listing() -> None:
 def test_a_sku_without_listings_has_one_row() -> None:
     """An error of a SKU that the channel does not know must not vanish with its listings."""
     it = batch()
-    put(it, CHANNEL_LEVEL, 0, records.ChannelLevel(sku="A", status=records.Status.DEAD, err="gone", at=T))
+    put(it, CHANNEL_LEVEL, 0, channel_records.ChannelLevel(sku="A", status=words.Status.DEAD, err="gone", at=T))
     assert [(row["listing_id"], row["err"]) for row in named(it, "channel_state")] == [("", "gone")]
 
 

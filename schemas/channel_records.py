@@ -1,0 +1,116 @@
+"""
+The records about channels: what they list, what they show, what was said to them.  See `schemas.records`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from schemas.shapes import Pattern, Range
+from schemas.words import Change, ChannelName, Command, Count, Id, Millis, Sku, Status, Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """
+    What one listing of a channel shows, as far as we know.
+
+    `shown` and `shownAt` are what the channel last confirmed (`inferred` where we worked it out from a sale there);
+    `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call.
+    """
+
+    shown: Change | None = None
+    shown_at: Millis | None = None
+    inferred: bool = False
+    sent: Change | None = None
+    sent_version: Count | None = None
+    sent_at: Millis | None = None
+    request_id: Id | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelLevel:
+    """
+    What a channel shows of a SKU and what is under way there: the publisher's observed state.
+
+    `hidden` counts units that the channel has sold and whose orders have not reached us.  `dirtySince` is when the
+    desired number first differed.  `undo` says how the channel's own way of pausing is taken back, where 0 was not
+    enough.
+    """
+
+    VERSION: ClassVar[int] = 1
+    sku: Sku
+    listings: Mapping[str, Shown] = field(default_factory=dict)
+    hidden: Count = 0
+    status: Status
+    attempt: Count = 0
+    next_attempt_at: Millis | None = None
+    err: Text | None = None
+    dirty_since: Millis | None = None
+    undo: Text | None = None
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncLog:
+    """
+    One row of one call to a channel; the rows of a call share `callId`.
+
+    `responseCode` is the HTTP status, 0 where no answer came.  `lagMs` runs from the level's `updatedAt` to the answer.
+    """
+
+    VERSION: ClassVar[int] = 1
+    call_id: Id
+    channel: ChannelName
+    sku: Sku
+    listing_id: Id
+    quantity: Change
+    version: Count
+    response_code: Count
+    verdict: Annotated[str, Pattern(r"[a-z_]{1,40}")]
+    err: Text | None
+    started_at: Millis
+    duration_ms: Count
+    lag_ms: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One component of a bundle: how many units of `sku` one bundle takes."""
+
+    sku: Sku
+    qty: Annotated[int, Range(1, 1_000_000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which of a channel's listings sells which SKU; `ids` are the channel's own (variant, inventory item, parent)."""
+
+    VERSION: ClassVar[int] = 1
+    channel: ChannelName
+    listing_id: Id
+    sku: Sku
+    ids: Mapping[str, Id] = field(default_factory=dict)
+    components: tuple[Component, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """Up to which of the channel's own times its orders have been read and acknowledged by Kafka."""
+
+    VERSION: ClassVar[int] = 1
+    channel: ChannelName
+    through: Millis
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherCommand:
+    """An operator's order to a channel's active publisher, for one SKU or (null) for all."""
+
+    VERSION: ClassVar[int] = 1
+    command: Command
+    sku: Sku | None = None
+    actor: Text = ""
+    reason: Text = ""
+    at: Millis
