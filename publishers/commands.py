@@ -2,7 +2,7 @@
 `python -m publishers command`: tell a channel's active publisher to do something, wherever it runs.
 
 `enable`, `shadow` and `stop` hold until the next of them: every publisher reads the command topic from its start and
-folds them, after the configuration's `mode`.  The topic keeps 7 days, so what shall last belongs into the configuration.
+folds them, after the configuration's `mode`.  The topic keeps 7 days, what shall last belongs in the configuration.
 A `replay` is executed once: its position is committed with the records that it caused.
 """
 
