@@ -286,8 +286,9 @@ async def test_a_quiet_channels_watermark_follows_the_time_at_a_distance() -> No
     await world.poller.read()
     assert world.marks() == [T0 + 1_000, T0 + 30_000], "the channel's clock is behind ours and counts"
     await world.poller.read()
-    assert world.marks()[-1] == T0 + 60_000
+    assert world.marks()[-1] == world.now - QUIET_MS
     world.script = [Answer(status=503, headers={}, body=b"")]
+    marks = world.marks()
     world.now += 60_000
     assert await world.poller.read(tries=1) is Ended.GAVE_UP
-    assert world.marks()[-1] == T0 + 60_000, "nothing was read"
+    assert world.marks() == marks, "nothing was read"
