@@ -52,7 +52,7 @@ TARGETS = {
         files=("stock", "rule", "rule_draft", "rule_records", "waiting", "velocity"),
         tests=("orders", "adjustments", "records", "waiting", "model", "properties"),
     ),
-    "codec": Target(files=("codec", "shapes", "compiled", "constraints"), tests=("codec", "shapes")),
+    "codec": Target(files=("codec", "shapes", "compiled", "constraints"), tests=("codec", "shapes", "compiled")),
     "limiter": Target(files=("limiter",), tests=("limiter*",)),
     "retry": Target(files=("retry",), tests=("retry*",)),
 }
