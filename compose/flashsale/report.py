@@ -74,5 +74,5 @@ def _times(values: Mapping[str, int | None]) -> str:
 
 
 def clean(result: Mapping[str, Any]) -> bool:
-    """Say whether the run came to its end with nothing lost, doubled or wrong."""
-    return all(result.get(name) == 0 for name in ZEROS)
+    """Say whether the run came to its end, sold something, and nothing of it is lost, doubled or wrong."""
+    return bool(result.get("orders")) and all(result.get(name) == 0 for name in ZEROS)
