@@ -24,8 +24,11 @@ COMMIT_S = 20.0
 GIVE_UP_S = 120.0
 """How long a transaction is retried before this life of the publisher ends and the next one loads anew."""
 TRANSACTION_MS = 30_000
+FULL_S = 0.1
 POLL_EVERY = 1_000
 """Records between polls while a transaction is filled, so that librdkafka's queue drains."""
+Named = list[tuple[str, str | bytes | None]]
+"""Headers as the client wants them."""
 
 
 class LostError(Exception):
@@ -81,14 +84,21 @@ class Journal:
         self._producer.begin_transaction()
         for number, record in enumerate(records, start=1):
             name, key, record_id = self._address(record)
-            self._producer.produce(
-                self._config.kafka.topic(name),
-                key=key,
-                value=encode(record),
-                headers=[*headers(name, record_id, f"/publishers/{self._channel}", key.decode(), 0)],
-            )
+            value = encode(record)
+            named: Named = [*headers(name, record_id, f"/publishers/{self._channel}", "", 0)]
+            self._produce(self._config.kafka.topic(name), key, value, named)
             if number % POLL_EVERY == 0:
                 self._producer.poll(0)
+
+    def _produce(self, topic: str, key: bytes, value: bytes, named: Named) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, key=key, value=value, headers=named)
+            except BufferError:
+                # librdkafka's queue is full; the records before this one are on their way.
+                self._producer.poll(FULL_S)
+            else:
+                return
 
     def _address(self, record: Out) -> tuple[str, bytes, str]:
         """Return a record's topic, key and id."""

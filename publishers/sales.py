@@ -13,6 +13,10 @@ from schemas.words import Result
 
 REMEMBERED = 16
 """How many settled sales of a SKU are kept: the same sale comes from `stock.level` and from `order.outcome`."""
+OPEN_MAX = 256
+"""How many open sales of a SKU are kept apart: a channel in shadow is never told, and settles none."""
+OLDER = "older"
+"""The name under which those beyond it are kept as one."""
 
 TOOK: Mapping[Result, str] = {
     Result.ACCEPTED: "delta",
@@ -45,7 +49,11 @@ class Sales:
         """Note a sale of `taken` units; returns False when it is known already."""
         if sale in self._open.get(sku, ()) or sale in self._settled.get(sku, ()):
             return False
-        self._open.setdefault(sku, {})[sale] = taken
+        kept = self._open.setdefault(sku, {})
+        kept[sale] = taken
+        if len(kept) > OPEN_MAX:
+            oldest = next(name for name in kept if name != OLDER)
+            kept[OLDER] = kept.get(OLDER, 0) + kept.pop(oldest)
         return True
 
     def sold(self, sku: str) -> int:

@@ -1,0 +1,52 @@
+"""The channel's own sales that its confirmed number does not reflect yet."""
+
+from publishers.sales import OPEN_MAX, REMEMBERED, Sales, key
+
+
+def test_a_sale_counts_once_however_often_it_is_told() -> None:
+    """From the level and from the outcome, before and after it is settled."""
+    sales = Sales()
+    assert sales.add("A", "5", 2)
+    assert not sales.add("A", "5", 2)
+    assert (sales.sold("A"), sales.known("A")) == (2, ("5",))
+    sales.settle("A", ["5"])
+    assert not sales.add("A", "5", 2)
+    assert (sales.sold("A"), sales.known("A"), sales.sold("B")) == (0, (), 0)
+
+
+def test_settling_takes_only_what_the_told_number_reflects() -> None:
+    """A sale during the call stays; settling nothing or a stranger changes nothing."""
+    sales = Sales()
+    sales.add("A", "5", 2)
+    sales.add("A", "6", -1)
+    sales.settle("A", [])
+    sales.settle("B", ["5"])
+    assert sales.sold("A") == 1
+    sales.settle("A", ["5"])
+    assert (sales.sold("A"), sales.known("A")) == (-1, ("6",))
+
+
+def test_a_number_told_for_a_version_settles_everything_up_to_it() -> None:
+    """Sales without a version too: they are older than any answer about them."""
+    sales = Sales()
+    for name in ("4", "5", "6", "shop_1_1"):
+        sales.add("A", name, 1)
+    sales.settle_through("A", 5)
+    assert sales.known("A") == ("6",)
+
+
+def test_a_sale_is_known_by_its_version_or_else_by_its_line() -> None:
+    """A shortfall may come without a version."""
+    assert (key("shop_1_1", 7), key("shop_1_1", None)) == ("7", "shop_1_1")
+
+
+def test_memory_is_bounded_and_no_unit_is_lost() -> None:
+    """A channel in shadow sells for months and is never told; what is settled is forgotten in the end."""
+    sales = Sales()
+    for n in range(10 * OPEN_MAX):
+        assert sales.add("A", str(n), 1)
+    assert len(sales.known("A")) == OPEN_MAX + 1
+    assert sales.sold("A") == 10 * OPEN_MAX
+    sales.settle("A", sales.known("A"))
+    assert sales.sold("A") == 0
+    assert len(sales._settled["A"]) == REMEMBERED
