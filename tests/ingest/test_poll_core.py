@@ -215,6 +215,23 @@ def test_an_order_with_an_older_line_that_holds_units_is_torn_until_it_agrees() 
     assert [*held.torn()] == []
 
 
+def test_a_long_order_is_gone_through_once_and_not_with_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest order has 10,000 lines: a look at all of them for each one would stop the poller for seconds."""
+    marked, look = list[str](), Held._mark
+
+    def mark(held: Held, order: str) -> None:
+        marked.append(order)
+        look(held, order)
+
+    monkeypatch.setattr(Held, "_mark", mark)
+    held = Held("woo")
+    for line in range(100):
+        held.take(outcome(f"woo_7_{line}", revision=20 + line // 99))
+    assert [*held.torn()] == ["woo_7_"]
+    assert [*held.torn()] == ["woo_7_"]
+    assert marked == ["woo_7_"]
+
+
 def test_a_tombstone_forgets_a_line_and_with_the_last_one_its_order() -> None:
     """What the processor no longer knows holds nothing."""
     held = Held("woo")
