@@ -15,6 +15,7 @@ def failures(count: int, now: int = 0, scale: int = 1_000) -> Circuit:
 def test_two_failures_leave_it_closed() -> None:
     """Nobody waits before the third failure in a row."""
     state = failures(2)
+    assert Circuit() == Circuit(failures=0, probe_at=0, gap_ms=0, err="")
     assert not state.is_open
     assert circuit.wait(state, 0) == 0
     assert (state.failures, state.err) == (2, "err 1")

@@ -1,5 +1,7 @@
 """The token bucket: never above any window's budget, never slower than need be."""
 
+from dataclasses import FrozenInstanceError, fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from publishers.limiter import Budget, Window
 
 SLOW = Window(amount=83, per_ms=10_000_000, burst=20)
 """0.0083 a second."""
+
+VALUES = (SLOW, Budget(windows=(SLOW,), filled=(0,), at=0))
 
 windows = st.builds(
     Window,
@@ -125,6 +129,33 @@ def test_the_channels_own_count_lowers_ours_and_never_raises_it() -> None:
     assert limiter.corrected(budget, -5, 0).filled == (0, 3_000)
     later = limiter.corrected(lowered, 900, 100)
     assert (later.filled, later.at) == ((50_000, 3_000), 100)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_budgets_and_windows_are_values(value: Window | Budget) -> None:
+    """They cannot be changed, hold nothing else, and are written with names only."""
+    name = fields(value)[0].name
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, name, 1)
+    assert not hasattr(value, "__dict__")
+    with pytest.raises(TypeError):
+        type(value)(*(getattr(value, field.name) for field in fields(value)))
+
+
+def test_a_window_counts_calls_unless_it_is_told_to_count_points() -> None:
+    """And nobody has asked for silence in a new budget."""
+    window = Window(amount=1, per_ms=10, burst=5)
+    assert (window.points, window.charge(3)) == (False, 10)
+    assert Window(amount=1, per_ms=10, burst=5, points=True).charge(3) == 30
+    assert Budget(windows=(), filled=(), at=0).blocked_until == 0
+
+
+def test_a_budget_with_a_window_too_few_is_a_fault() -> None:
+    """A window without its count would be no limit at all; nothing is left out in silence."""
+    broken = Budget(windows=(SLOW, SLOW), filled=(0,), at=0)
+    for use in (limiter.refilled, lambda budget, now: limiter.wait(budget, 1, now)):
+        with pytest.raises(ValueError, match="zip"):
+            use(broken, 0)
 
 
 @given(st.lists(windows, min_size=1, max_size=3), steps)
