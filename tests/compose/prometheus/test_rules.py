@@ -1,4 +1,4 @@
-"""The alerts, played by Prometheus's own tool where there is one; their names and labels stand in tests/test_metrics.py."""
+"""The alerts, played by Prometheus's own tool where there is one; their names are checked in tests/test_metrics.py."""
 
 import shutil
 import subprocess
