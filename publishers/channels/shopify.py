@@ -85,13 +85,8 @@ TOP_ERRORS: Mapping[str, Judge] = {
     "INTERNAL_SERVER_ERROR": lambda reason: ChannelDown(reason, unsure=True),
 }
 """What a top-level error asks for; any other splits the call."""
-STATUSES: Mapping[int, Judge] = {
-    401: Credentials,
-    402: Credentials,
-    403: Credentials,
-    404: Credentials,
-    423: Credentials,
-}
+REFUSED = frozenset({401, 402, 403, 404, 423})
+"""Statuses of a refused token, a shop that is frozen or locked, or a wrong address."""
 
 
 def headers(secrets: Mapping[str, str]) -> Mapping[str, str]:
@@ -172,8 +167,8 @@ def _transport(response: Response) -> Verdict | None:
     reason = f"HTTP {response.status}"
     if response.status in (429, 430):
         return Throttled(retry_after_ms(response, THROTTLE_MS))
-    if response.status in STATUSES:
-        return STATUSES[response.status](reason)
+    if response.status in REFUSED:
+        return Credentials(reason)
     return ChannelDown(reason, unsure=True)
 
 
