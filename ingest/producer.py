@@ -99,7 +99,9 @@ class Producer:
         try:
             for message in messages:
                 self._produce(message, batch)
-            await asyncio.wait_for(batch.done, self._within_s)
+            # Not `wait_for`: it may take a cancellation for an acknowledgement of the same moment, and SIGTERM is lost.
+            async with asyncio.timeout(self._within_s):
+                await batch.done
         except (Unavailable, TimeoutError, BufferError, KafkaException) as error:
             metrics.SEND_FAILURES.inc()
             self._replace_if_fatal(error)

@@ -142,7 +142,8 @@ def _every(order: Order) -> int:
 async def _pause(status: Status, ms: int) -> None:
     """Wait, but not longer than until somebody asks."""
     try:
-        await asyncio.wait_for(status.wake.wait(), ms / 1_000)
+        async with asyncio.timeout(ms / 1_000):
+            await status.wake.wait()
     except TimeoutError:
         return
     finally:

@@ -51,3 +51,23 @@ async def test_new_secrets_and_a_request_end_the_wait() -> None:
         async with asyncio.timeout(10):
             await waiting
         assert not status.wake.is_set()
+
+
+@pytest.mark.parametrize("between", range(5))
+async def test_a_request_in_the_moment_of_the_end_does_not_undo_it(between: int) -> None:
+    """SIGTERM and `POST /poll` within the same turns of the loop: the poller ends."""
+    status, stop = Status(alive=lambda: True, tokens=tuple), asyncio.Event()
+
+    async def work() -> None:
+        while True:
+            await life._pause(status, 60_000)
+
+    ending = asyncio.ensure_future(life._until(stop, work()))
+    await asyncio.sleep(0.01)
+    stop.set()
+    for _ in range(between):
+        await asyncio.sleep(0)
+    status.wake.set()
+    done, _ = await asyncio.wait({ending}, timeout=2)
+    ending.cancel()
+    assert done

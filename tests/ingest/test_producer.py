@@ -1,6 +1,8 @@
 """The producer without a broker: what is not acknowledged is said to be unavailable, in time."""
 
+import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -44,6 +46,24 @@ async def test_a_full_queue_is_unavailable_and_not_a_fault() -> None:
 
     with pytest.raises(Unavailable, match="Queue full"):
         await producer.send([MESSAGE] * 3)
+
+    await producer.close()
+
+
+@pytest.mark.parametrize("acknowledged_first", [True, False])
+async def test_an_acknowledgement_in_the_moment_of_a_cancellation_does_not_undo_it(
+    monkeypatch: pytest.MonkeyPatch, *, acknowledged_first: bool
+) -> None:
+    """Who is told to end does end: the record is in Kafka, and nobody waits for it any more."""
+    producer, acknowledge = Producer(CONFIG), list[Callable[[], None]]()
+    monkeypatch.setattr(producer, "_produce", lambda _message, batch: acknowledge.append(batch._resolve))
+    sending = asyncio.ensure_future(producer.send([MESSAGE]))
+    await asyncio.sleep(0.01)
+    for act in (acknowledge[0], sending.cancel) if acknowledged_first else (sending.cancel, acknowledge[0]):
+        act()
+
+    with pytest.raises(asyncio.CancelledError):
+        await sending
 
     await producer.close()
 
