@@ -116,7 +116,6 @@ class Channel:
     sku_rules: Mapping[str, Rules] = field(default_factory=dict)
     push_limit: tuple[Window, ...] = ()
     orders_limit: tuple[Window, ...] = ()
-    readback_limit: tuple[Window, ...] = ()
     ladder_ms: tuple[Positive, ...] = ()
     call_timeout_ms: Annotated[int, Range(100, 600_000)] = 10_000
     poll_every_ms: Annotated[int, Range(100, DAY_MS)] = 60_000
@@ -144,7 +143,6 @@ class Processor:
     horizon_ms: Positive = 90 * DAY_MS
     batch_max: Annotated[int, Range(1, 10_000)] = 1_000
     session_timeout_ms: Annotated[int, Range(6_000, 300_000)] = 10_000
-    data_dir: Short = "var/processor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +154,6 @@ class Publishers:
     """
 
     time_scale: Annotated[int, Range(1, 1_000)] = 1_000
-    max_wait_ms: Positive = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,8 @@ class Deployment:
             "processor": ["processor"],
             "ingest": ["ingest", "serve", "--port", port],
             "ledger": ["publishers.ledger"],
-            **{f"publisher-{a.name}": ["publishers", "run", a.name] for a in self.accounts},
+            # A name of its own, as in a StatefulSet: who is started again takes its old place at once.
+            **{f"publisher-{a.name}": ["publishers", "run", a.name, "--instance", "0"] for a in self.accounts},
             **{f"poller-{a.name}": ["ingest", "poll", a.name] for a in self.accounts},
         }
         with ThreadPoolExecutor(max_workers=len(commands)) as pool:
@@ -99,10 +100,7 @@ def deploy(stack: Stack, channels: Sequence[str], seed: int) -> Deployment:
         stack.data / "lastunit.toml",
         bootstrap=stack.kafka.bootstrap,
         channels=[account.settings(since, POLL_EVERY_MS) for account in accounts],
-        sections={
-            "kafka": {"partitions": PARTITIONS},
-            "processor": {"data_dir": str(stack.data / "processor")},
-        },
+        sections={"kafka": {"partitions": PARTITIONS}},
     )
     create_topics(config)
     (port,) = free_ports(1)
