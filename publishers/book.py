@@ -28,6 +28,10 @@ def told_version(observed: ChannelLevel) -> int:
     return max((shown.sent_version or 0 for shown in observed.listings.values()), default=0)
 
 
+def _in_force(places: dict[int, Listing]) -> Listing | None:
+    return next(reversed(places.values()), None)
+
+
 class Book:
     """What one channel should show and what it does show."""
 
@@ -43,20 +47,26 @@ class Book:
         self.through = 0
         self._rules_for = rules_for
         self._ahead: dict[str, list[OrderOutcome]] = {}
-        self._skus: dict[str, str] = {}
+        self._places: dict[str, dict[int, Listing]] = {}
 
-    def put_listing(self, listing_id: str, listing: Listing | None) -> set[str]:
-        """Take up a listing or (None) its end; returns the SKUs whose rows may differ now."""
-        touched = set()
-        before = self._skus.pop(listing_id, None)
-        if before is not None:
-            self.listings[before].pop(listing_id)
-            touched.add(before)
+    def put_listing(self, listing_id: str, listing: Listing | None, partition: int) -> set[str]:
+        """
+        Take up a listing or (None) its end; returns the SKUs whose rows may differ now.
+
+        A listing whose SKU changes moves to that SKU's partition and is ended in its old one.  The two records come in
+        any order, so an end counts for its own partition only; while two stand, the one that came last is in force.
+        """
+        places = self._places.setdefault(listing_id, {})
+        before = _in_force(places)
+        places.pop(partition, None)
         if listing is not None:
-            self._skus[listing_id] = listing.sku
-            self.listings.setdefault(listing.sku, {})[listing_id] = listing
-            touched.add(listing.sku)
-        return touched
+            places[partition] = listing
+        after = _in_force(places)
+        if before is not None:
+            self.listings[before.sku].pop(listing_id)
+        if after is not None:
+            self.listings.setdefault(after.sku, {})[listing_id] = after
+        return {found.sku for found in (before, after) if found is not None}
 
     def put_observed(self, record: ChannelLevel) -> None:
         """Take up what the channel shows, from the topic or from our own call."""

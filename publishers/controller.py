@@ -62,9 +62,9 @@ class Controller:
             self.tasks.store(replace(inferred, at=now))
         self.tasks.newer(record.sku, now)
 
-    def listing(self, listing_id: str, record: Listing | None, now: int) -> None:
-        """Take up a listing or its end; a dead SKU is tried again with it."""
-        for sku in self.book.put_listing(listing_id, record):
+    def listing(self, listing_id: str, record: Listing | None, partition: int, now: int) -> None:
+        """Take up a listing or its end from a partition; a dead SKU is tried again with it."""
+        for sku in self.book.put_listing(listing_id, record, partition):
             if self.active:
                 self.tasks.replay([sku], "its listing has changed", now)
 

@@ -26,7 +26,7 @@ from schemas.cluster import now_ms
 from schemas.config import ConfigError
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
-from schemas.topics import channel_level
+from schemas.topics import LISTING, channel_level
 from schemas.words import Command
 
 FRESH_MS = 2_000
@@ -206,13 +206,13 @@ class Life:
                 controller.watermark(value, now)
             case PublisherCommand():
                 self._command(item.offset, value)
-            case Listing() | None:
+            case Listing() | None if item.topic == LISTING:
                 self._listing(item, now)
 
     def _listing(self, item: Item, now: int) -> None:
         channel, _, listing_id = item.key.decode().partition("|")
         if channel == self.parts.channel and listing_id:
-            self.controller.listing(listing_id, item.value, now)
+            self.controller.listing(listing_id, item.value, item.partition, now)
 
     def _command(self, offset: int, command: PublisherCommand) -> None:
         if self.controller.active:

@@ -55,6 +55,7 @@ class Item:
     """One record; `value` is None for a tombstone."""
 
     topic: str
+    partition: int
     key: bytes
     offset: int
     value: Any
@@ -148,7 +149,8 @@ class Reader(threading.Thread):
             place = f"{name}[{message.partition()}]@{message.offset()}"
             log.error("a record cannot be read and is left out: %s", error, extra={"place": place})  # noqa: TRY400 - the sentence says it all
             return
-        self.inbox.append(Item(name, message.key() or b"", int(message.offset() or 0), value))
+        partition, offset = int(message.partition() or 0), int(message.offset() or 0)
+        self.inbox.append(Item(name, partition, message.key() or b"", offset, value))
 
     def ends(self, name: str) -> dict[Place, int]:
         """Return the end offsets of a topic's partitions as they are now (blocking)."""

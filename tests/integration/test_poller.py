@@ -260,7 +260,6 @@ def test_a_line_that_left_its_order_gives_its_units_back(
     """With the real processor: stock 10, lines of 3 and 2, the second one vanishes, a third one changes its SKU."""
     path = config_file(
         [settings("woocommerce", shop.base_url, int(time.time() * 1000) - 3_600_000)],
-        {"processor": {"data_dir": str(tmp_path)}},
     )
     bench = Bench(path, shop.base_url, service)
     service("processor", sys.executable, "-m", "processor", "--config", str(path), env=ENV)

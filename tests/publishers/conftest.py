@@ -82,7 +82,7 @@ class Bench:
         own = {"variant": name, "inventory_item": name} if self.shop.kind == "shopify" else {"product": "1"}
         listing = channel_records.Listing(channel="shop", listing_id=name, sku=sku, ids={**own, **ids})
         self.shop.numbers.setdefault(name, 0)
-        self.controller.listing(name, listing, self.now)
+        self.controller.listing(name, listing, 0, self.now)
 
     def level(self, sku: str, quantity: int | None, **cause: Any) -> records.StockLevel:
         """Give a SKU its next level."""

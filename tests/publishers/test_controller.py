@@ -86,7 +86,7 @@ def test_what_is_not_stocked_not_listed_or_not_ours_is_not_told(bench_of: Any) -
     bench.level("B", 4)
     bench.listing("C")
     bench.level("C", 3)
-    bench.controller.listing("C", None, bench.now)
+    bench.controller.listing("C", None, 0, bench.now)
     assert bench.work() == 0
 
 
@@ -94,9 +94,22 @@ def test_a_listing_that_moves_to_another_sku_is_told_that_ones_level(bench_of: A
     """Where a listing belongs is a record like any other."""
     bench = bench_of("woocommerce", {"A": 9, "B": 4})
     listing = bench.controller.book.listings["A"]["A"]
-    bench.controller.listing("A", replace(listing, sku="B"), bench.now)
+    bench.controller.listing("A", replace(listing, sku="B"), 0, bench.now)
     bench.work()
     assert bench.record("B").listings["A"].shown == 4
+    assert bench.controller.book.listings["A"] == {}
+
+
+@pytest.mark.parametrize("order", [("old", "end", "new"), ("old", "new", "end"), ("new", "old", "end")])
+def test_a_listing_that_moves_to_another_partition_survives_any_order(bench_of: Any, order: tuple[str, ...]) -> None:
+    """One partition keeps its order, two do not: the old place's record and end, and the new place's record."""
+    bench = bench_of("woocommerce", {"A": 9, "B": 4})
+    listing = bench.controller.book.listings["A"]["A"]
+    bench.controller.listing("A", None, 0, bench.now)
+    records = {"old": (listing, 1), "end": (None, 1), "new": (replace(listing, sku="B"), 2)}
+    for name in order:
+        bench.controller.listing("A", *records[name], bench.now)
+    assert set(bench.controller.book.listings["B"]) == {"A", "B"}
     assert bench.controller.book.listings["A"] == {}
 
 
@@ -314,6 +327,24 @@ def test_an_outage_longer_than_the_ladder_ends_in_dead_letters_without_calls(ben
     bench.work(until=bench.now + 40_000)
     assert bench.shop.numbers == {"A": 2, "B": 2, "C": 2}
     assert {bench.record(sku).status for sku in "ABC"} == {Status.IN_STEP}
+
+
+def test_a_hot_sku_keeps_its_ladder_through_an_outage_of_seconds(bench_of: Any) -> None:
+    """Each new level is in the queue at once, but a rung is taken at its own time: ten changes are not ten attempts."""
+    bench = bench_of("woocommerce", {"A": 20, "B": 1, "C": 1}, ladder=(30_000, 60_000))
+    for sku in "ABC":
+        bench.level(sku, 19)
+        bench.answer(bench.plan(), DOWN)
+    bench.shop.answers = [DOWN] * 5
+    for quantity in range(18, 8, -1):
+        bench.level("A", quantity)
+        bench.work(until=bench.now + 1_000)
+    assert bench.letters() == []
+    assert bench.record("A").status is Status.RETRYING
+    bench.shop.answers = []
+    bench.work(until=bench.now + 30_000)
+    assert bench.shop.numbers["A"] == 9
+    assert bench.record("A").status is Status.IN_STEP
 
 
 def test_a_newer_level_does_not_wait_for_the_rung_of_a_channel_that_was_down(bench_of: Any) -> None:
