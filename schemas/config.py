@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from schemas.shapes import Field, WireError, hints, read_field, shape
 __all__ = ["Channel", "Config", "ConfigError", "Secrets", "channel_secret", "config_path", "load", "parse"]
 
 ENV_CONFIG = "LASTUNIT_CONFIG"
+FROM_FILE = "file:"
+SECRET_OPTIONS = frozenset({"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem"})
+"""What librdkafka takes that must not stand in a file for everybody."""
 _SEPARATOR = re.compile(r"[\s,]+")
 
 
@@ -37,11 +40,22 @@ def config_path(argument: str | None, environ: Mapping[str, str]) -> Path:
 def load(path: Path) -> Config:
     """Read and check a deployment's file; raises `ConfigError` with every fault in it."""
     try:
-        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _with_files(parse(tomllib.loads(path.read_text(encoding="utf-8"))))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
     except ConfigError as error:
         raise ConfigError(f"{path}:\n{error}") from None
+
+
+def _with_files(config: Config) -> Config:
+    """Put the contents of files in place of the Kafka options that name one."""
+    options = {
+        name: Path(value.removeprefix(FROM_FILE)).read_text(encoding="utf-8").strip()
+        if value.startswith(FROM_FILE)
+        else value
+        for name, value in config.kafka.options.items()
+    }
+    return replace(config, kafka=replace(config.kafka, options=options))
 
 
 def parse(data: Mapping[str, Any]) -> Config:
@@ -96,6 +110,9 @@ def _contradictions(config: Config) -> Iterator[str]:
     for alias, times in Counter(channel.alias for channel in config.channels if channel.alias).items():
         if times > 1:
             yield f"channels: {times} channels have the alias {alias!r}; a webhook must find exactly one"
+    for name in sorted(SECRET_OPTIONS & config.kafka.options.keys()):
+        if not config.kafka.options[name].startswith(FROM_FILE):
+            yield f"kafka.options.{name}: a secret has no place in this file; write {FROM_FILE}/path/of/the/secret"
     if config.kafka.min_isr > config.kafka.replication:
         yield f"kafka.min_isr: {config.kafka.min_isr} is more than kafka.replication ({config.kafka.replication})"
 

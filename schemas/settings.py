@@ -37,7 +37,8 @@ class Kafka:
     The cluster, and how clients talk to it.
 
     `prefix` stands before every topic, consumer group and transactional id, so that several deployments can share a
-    cluster.  `options` are passed to librdkafka as they are (`security.protocol`, `sasl.mechanism`, ...).
+    cluster.  `options` are passed to librdkafka as they are (`security.protocol`, `sasl.mechanism`, ...); a value
+    `file:/path` is the content of that file, and a secret has no other place here.
     """
 
     bootstrap: Annotated[str, Bytes(1, 10_000)]
@@ -45,7 +46,7 @@ class Kafka:
     partitions: Annotated[int, Range(1, 10_000)] = 12
     replication: Annotated[int, Range(1, 10)] = 3
     min_isr: Annotated[int, Range(1, 10)] = 2
-    options: Mapping[str, Short] = field(default_factory=dict)
+    options: Mapping[str, Short] = field(default_factory=dict, repr=False)
 
     def topic(self, name: str) -> str:
         """Return a topic's name in this deployment."""

@@ -131,6 +131,21 @@ def test_client_settings_never_lose_what_durability_needs() -> None:
     )
 
 
+def test_a_secret_option_comes_from_a_file_and_shows_nowhere(tmp_path: Path) -> None:
+    """The file for everybody names the place, never the secret; a missing place is a fault with its name."""
+    secret, path = tmp_path / "kafka", tmp_path / "lastunit.toml"
+    secret.write_text("hush\n")
+    path.write_text(f'[kafka]\nbootstrap = "x"\noptions = {{"sasl.password" = "file:{secret}"}}')
+
+    assert load(path).kafka.client()["sasl.password"] == "hush"
+    assert "hush" not in repr(load(path))
+    with pytest.raises(ConfigError, match=r"kafka\.options\.sasl\.password: a secret has no place"):
+        parse(parsed('[kafka]\nbootstrap = "x"\noptions = {"sasl.password" = "hush"}'))
+    secret.unlink()
+    with pytest.raises(ConfigError, match="No such file"):
+        load(path)
+
+
 def test_a_prefix_stands_before_topics_and_groups() -> None:
     """Deployments share a cluster without meeting."""
     kafka = parse(parsed('[kafka]\nbootstrap = "x"\nprefix = "t1."')).kafka
