@@ -80,7 +80,7 @@ def _webhook(number: int) -> bytes:
 
 
 async def _load(server: Child, requests: list[bytes]) -> tuple[float, float, float]:
-    """Send everything over kept connections; return all seconds, the 99th percentile's, and the server's processor's."""
+    """Send everything over kept connections; return seconds: in all, 99th percentile, the server's processor's."""
     assert server.address is not None
     host, _, port = server.address.rpartition(":")
     left, delays = deque(requests), list[float]()

@@ -1,4 +1,4 @@
-"""`latency`: from an order's append to its outcome in a read-committed reader, at a steady rate; ours and a plain loop."""
+"""`latency`: from an order's append to its outcome in a read-committed reader, against a plain loop."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -32,13 +32,17 @@ def run(say: Callable[[str], None]) -> dict[str, Any]:
         for deployment in workers.values():
             deployment.work_off(orders(WARM, SKUS, seed=99, now=now_ms()))
         found: dict[str, list[list[int]]] = {name: [] for name in workers}
+        used: dict[str, list[float]] = {name: [] for name in workers}
         for number in range(ROUNDS):
             for name, deployment in workers.items():
                 say(f"round {number + 1} of {ROUNDS}: {name}")
+                before = deployment.cpu_s
                 found[name].append(_delays(deployment, orders(RATE * SECONDS, SKUS, seed=number, now=now_ms())))
+                used[name].append(deployment.cpu_s - before)
     rows = {
         name: {
-            f"p{percent}_ms": digits(median(percentile(delays, percent) for delays in rounds)) for percent in (50, 99)
+            **{f"p{n}_ms": digits(median(percentile(delays, n) for delays in rounds)) for n in (50, 99)},
+            "cpu_percent": digits(median(used[name]) / SECONDS * 100),
         }
         for name, rounds in found.items()
     }

@@ -1,4 +1,4 @@
-"""`processor`: a backlog worked off by the real processor, by a plain transactional loop, and by Faust event by event."""
+"""`processor`: a backlog for the real processor, for a plain transactional loop and for Faust event by event."""
 
 from collections.abc import Callable
 from statistics import median

@@ -18,11 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from schemas.config import load
 from schemas.events import headers
 from schemas.topics import ORDER_CONFIRMED, ORDER_OUTCOME, STOCK_LEVEL
+from tests.bench.hasty import Record, decide
 
 GROUP = "plain"
 TRANSACTION_S = 0.1
-STOCK = 1_000_000
-Record = dict[str, Any]
 
 
 class Loop:
@@ -54,7 +53,10 @@ class Loop:
         for message in batch:
             order = orjson.loads(message.value() or b"")
             key = f"{order['orderId']}|{order['sku']}".encode()
-            if outcome := self.decide(order, key, now, message.offset() or 0):
+            before = self.lines.get(key)
+            level, outcome = decide(order, self.levels.get(order["sku"]), before, message.offset() or 0, now)
+            if outcome is not before:
+                self.levels[order["sku"]], self.lines[key] = level, outcome
                 about = headers(ORDER_OUTCOME, f"{message.partition()}-{message.offset()}", "/plain", order["sku"], now)
                 self.write(ORDER_OUTCOME, message, key, outcome, about)
                 touched[order["sku"]] = message
@@ -70,29 +72,6 @@ class Loop:
         name, partition = self.kafka.topic(topic), source.partition() or 0
         self.producer.produce(name, orjson.dumps(value), key, partition=partition, headers=about)
         self.producer.poll(0)
-
-    def decide(self, order: Record, key: bytes, now: int, offset: int) -> Record | None:
-        """Return the line's outcome and change the level; None for a duplicate."""
-        line = self.lines.get(key)
-        if line and (line["revision"], line["seenAt"]) >= (order["revision"], order["seenAt"]):
-            return None
-        level = self.levels.get(order["sku"]) or {"v": 1, "sku": order["sku"], "quantity": STOCK, "version": 0}
-        delta = order["qty"] - (line["held"] if line else 0)
-        quantity, version = level["quantity"] - delta, level["version"] + 1
-        cause = {name: order[name] for name in ("channel", "orderId", "listingSku", "orderedAt", "receivedAt")}
-        source = {"orders": offset}
-        self.levels[order["sku"]] = {
-            **level,
-            **{"quantity": quantity, "version": version, "paused": None, "policy": "reject", "waiting": []},
-            **{"waitingMore": 0, "velocity": 0, "cause": {"kind": "order", "delta": delta, **cause}},
-            **{"source": source, "updatedAt": now},
-        }
-        self.lines[key] = outcome = {
-            **{name: order[name] for name in ("v", "sku", "orderId", "channel", "revision", "seenAt", "qty")},
-            **{"held": order["qty"], "shortfall": 0, "delta": delta, "result": "accepted", "newQty": quantity},
-            **{"version": version, "orderedAt": order["orderedAt"], "timestamp": now, "source": source},
-        }
-        return outcome
 
 
 if __name__ == "__main__":

@@ -73,6 +73,12 @@ class Deployment:
             time.sleep(POLL_S)
 
     @property
+    def cpu_s(self) -> float:
+        """The processor seconds that the worker has used."""
+        assert self.worker is not None
+        return cpu_of(self.worker.pid)
+
+    @property
     def _running(self) -> bool:
         return self.worker is None or self.worker.running
 
@@ -82,11 +88,10 @@ class Deployment:
 
         The clock runs from the first append until the group has committed everything.
         """
-        assert self.worker is not None
-        used, began = cpu_of(self.worker.pid), time.monotonic()
+        used, began = self.cpu_s, time.monotonic()
         self.produce(records)
         self.drained()
-        return (time.monotonic() - began) / len(records), (cpu_of(self.worker.pid) - used) / len(records)
+        return (time.monotonic() - began) / len(records), (self.cpu_s - used) / len(records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

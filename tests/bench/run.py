@@ -19,7 +19,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ("codec", "rule", "growth", "processor", "latency", "ingest")
-"""Each is a module `case_<name>` beside this one with a function `run`; the quick ones, which need no broker, come first."""
+"""Each is a module `case_<name>` beside this one with a function `run`; those that need no broker come first."""
 NOTES = Console(stderr=True, width=None if sys.stderr.isatty() else 140)
 
 
