@@ -19,10 +19,9 @@ from processor.inbox import Clearance, Inbox, Item
 from processor.plan import Lane as LaneFacts
 from processor.plan import Plan, plan
 from processor.producer import UnknownOutcomeError
-from processor.reader import transient
 from processor.sources import Share, Source
 from processor.store import View
-from processor.writer import Writer
+from processor.writer import REFUSED, Writer
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +30,8 @@ TRANSACTION_S = 30.0
 RESOLVE_S = 45.0
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 INBOX_BATCHES = 4
+TRANSACTION_BYTES = 16 * 1_048_576
+"""Values in one transaction; a batch with larger consequences (each `add` can settle a thousand lines) is divided."""
 
 
 class State(StrEnum):
@@ -95,7 +96,7 @@ class Lane:
 
     def wedge(self, reason: str) -> None:
         """Stop this partition until an operator has decided."""
-        self.state, self.reason = State.WEDGED, reason
+        self.state, self.reason, self.busy_since = State.WEDGED, reason, None
         log.error("partition %d stops: %s", self.partition, reason, extra={"partition": self.partition})
 
     async def pause(self, within_s: float) -> None:
@@ -105,6 +106,7 @@ class Lane:
         self._more.set()
         task, self._task = self._task, None
         if task is None:
+            self.busy_since = None
             return
         done, _ = await asyncio.wait({task}, timeout=within_s)
         if not done:
@@ -130,7 +132,8 @@ class Lane:
         except WedgedError as error:
             self.wedge(str(error))
         except _AbandonedError:
-            self.state = State.BROKEN
+            if self.state is not State.WEDGED:  # that is read anew as well when the partition is next assigned
+                self.state = State.BROKEN
         finally:
             self.busy_since = None
 
@@ -152,13 +155,29 @@ class Lane:
     async def _decide(self, batch: list[Item]) -> None:
         deck, started = self.deck, time.monotonic()
         self.busy_since = started
-        done = plan(batch, self.facts, deck.now(), self.view, deck.settings)
-        after = self.inbox.positions()
+        done = self._plan(batch)
+        if len(batch) > 1 and sum(len(write.value) for write in done.writes) > TRANSACTION_BYTES:
+            await self._decide(batch[: len(batch) // 2])
+            if self.state is State.OPEN:
+                await self._decide(batch[len(batch) // 2 :])
+            return
+        after = self.next | {item.source: item.record.offset + 1 for item in batch}
         await self._commit(done, after)
         self.view.commit(done.levels, done.level_bytes, done.lines)
         self.next = after
         self.committed = dict(after)
         deck.metrics.committed(done, len(batch), time.monotonic() - started)
+
+    def _plan(self, batch: list[Item]) -> Plan:
+        try:
+            return plan(batch, self.facts, self.deck.now(), self.view, self.deck.settings)
+        except WedgedError:
+            raise
+        except Exception as error:
+            # The same records would end this worker again, and then every other one that is given the partition.
+            log.exception("partition %d: records that cannot be decided", self.partition)
+            at = ", ".join(f"{source} {offset}" for source, offset in self.next.items())
+            raise WedgedError(f"{len(batch)} records from {at} on cannot be decided: {error!r}") from error
 
     async def _commit(self, done: Plan, after: Mapping[Source, int]) -> None:
         positions = {
@@ -191,19 +210,26 @@ class Lane:
             raise _AbandonedError from error
         log.warning("partition %d: transaction failed (%r), looking up its outcome", self.partition, error)
         try:
-            found = await asyncio.wait_for(self._fenced_positions(), RESOLVE_S)
+            found = await asyncio.wait_for(self._fenced_positions(after), RESOLVE_S)
         except (KafkaError, TimeoutError) as doubt:
             raise FatalError(Exit.DOUBT, f"partition {self.partition}: no outcome of {error!r}: {doubt!r}") from error
         if found == dict(after):
             return True
         if found != self.committed:
             raise FatalError(Exit.FENCED, f"partition {self.partition}: committed {found}, neither side of a batch")
-        if not transient(error) and not isinstance(error, UnknownOutcomeError):
+        if isinstance(error, REFUSED):
             raise WedgedError(f"a transaction is refused for good: {error!r}")
         return False
 
-    async def _fenced_positions(self) -> dict[Source, int | None]:
-        await self.writer.fence()
+    async def _fenced_positions(self, after: Mapping[Source, int]) -> dict[Source, int | None]:
+        """Return the group's positions behind a new fence, or those of another owner, who is not to be fenced."""
+        found = await self._positions()
+        if found in (self.committed, after):
+            await self.writer.fence()
+            found = await self._positions()
+        return found
+
+    async def _positions(self) -> dict[Source, int | None]:
         sources = self.deck.sources(self.partition)
         committed = await self.deck.reader.committed(list(sources.values()))
         return {source: committed[tp].offset if tp in committed else None for source, tp in sources.items()}

@@ -14,6 +14,7 @@ from processor.deck import Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.lane import Lane, State
 from processor.opening import OvertakenError, open_lane
+from processor.progress import Progress
 from processor.sources import Share, Source
 from processor.writer import Writer
 
@@ -43,6 +44,7 @@ class Lanes:
         self._round = 0
         self._since = time.monotonic()
         self.assigned = False
+        self.progress = Progress()
         self.wake = asyncio.Event()
         self.failed: asyncio.Future[FatalError] = asyncio.get_running_loop().create_future()
 
@@ -99,6 +101,7 @@ class Lanes:
                 lane.wedge(str(error))
                 return
         await seek({tp: lane.next[source] for source, tp in self.deck.sources(partition).items()})
+        self._since = time.monotonic()
         if still():
             lane.resume(self.fail)
             self.wake.set()
@@ -152,11 +155,16 @@ class Lanes:
 
     @property
     def stuck_s(self) -> float:
-        """For how long something has been under way that should end: an assignment, an opening, a transaction."""
+        """
+        For how long something has been under way that should end, or records wait and nothing is.
+
+        That is an assignment, a step of an opening, a transaction, or a library's task that ended without a word.
+        """
         now = time.monotonic()
         busy = [now - lane.busy_since for lane in self._lanes.values() if lane.busy_since is not None]
-        waiting = not self.assigned or bool(self._opening)
-        return max([*busy, now - self._since if waiting else 0.0])
+        waiting = [lane for lane in self._lanes.values() if lane.state not in (State.OPEN, State.WEDGED)]
+        moved = max([self._since, *(lane.busy_since for lane in waiting if lane.busy_since is not None)])
+        return max([*busy, now - moved if waiting or not self.assigned else 0.0, self.progress.still_s(now)])
 
     @property
     def wedged(self) -> dict[int, str]:

@@ -43,6 +43,7 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
 
     """
     started, deck = time.monotonic(), lane.deck
+    lane.busy_since = started
     ids = await asyncio.to_thread(deck.topic_ids)
     if not current():
         raise OvertakenError
@@ -80,6 +81,7 @@ async def _replay(lane: Lane) -> dict[str, int]:
             tables[records[0].topic].apply(partition, ((record.key, record.value) for record in records))
             _raise(highest, [record.value for record in records if record.value is not None])
             deck.metrics.recovered.inc(len(records))
+            lane.busy_since = time.monotonic()  # a long recovery is no hang as long as it moves
     lane.view = View(values[levels.topic], values[lines.topic])
     return highest
 

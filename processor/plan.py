@@ -27,6 +27,8 @@ _KINDS: Mapping[Source, type[OrderConfirmed | StockAdjusted]] = {
     Source.ORDERS: OrderConfirmed,
     Source.ADJUSTMENTS: StockAdjusted,
 }
+KEY_MAX = 1_000
+"""Bytes of a dead letter's key: with a longer one, which cannot be a SKU, it might be too large to be written."""
 HOMES_CACHED = 65_536
 _home = lru_cache(HOMES_CACHED)(partition_of)
 _CAUSES = {CauseKind.ORDER: Source.ORDERS, CauseKind.ADJUSTMENT: Source.ADJUSTMENTS}
@@ -102,7 +104,7 @@ def _bury(item: Item, lane: Lane, now: int, reason: Reason, error: str, done: Pl
         offset=item.record.offset,
     )
     found = letter(item.record, origin, reason, error, now)
-    key = item.record.key or b""
+    key = (item.record.key or b"")[:KEY_MAX]
     partition = _home(key, lane.partitions) if key else lane.partition
     about = headers(STOCK_DEADLETTER, found.dead_letter_id, WRITER, found.sku or "", now)
     done.writes.append(Write(STOCK_DEADLETTER, partition, key, encode(found), about))
@@ -154,8 +156,8 @@ def _level(level: StockLevel, lane: Lane, at: Mapping[Position, Item], done: Pla
     return Write(STOCK_LEVEL, lane.partition, key, value, about)
 
 
-def _traceparent(found: Sequence[tuple[str, bytes]]) -> str | None:
-    return next((value.decode("ascii", "replace") for name, value in found if name == "traceparent"), None)
+def _traceparent(found: Sequence[tuple[str, bytes | None]]) -> str | None:
+    return next((value.decode("ascii", "replace") for name, value in found if name == "traceparent" and value), None)
 
 
 def _count_ignored(changes: Changes, lane: Lane, at: Mapping[Position, Item], now: int, done: Plan) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiokafka
 import faust
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import has_gzip, has_lz4, has_snappy, has_zstd
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import MessageAccumulator
@@ -38,6 +39,7 @@ OVERRIDDEN: tuple[tuple[Any, str], ...] = (
     (TableManager, "recovery"),
     (TableManager, "on_start"),
     (BootStrategy, "enable_kafka_producer"),
+    (AIOKafkaAdminClient, "_send_request"),
     (sender.Sender, "_do_add_partitions_to_txn"),
     (sender.Sender, "_do_txn_commit"),
     (sender.EndTxnHandler, "do"),

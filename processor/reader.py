@@ -7,7 +7,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.structs import OffsetAndMetadata
 
 RETRY_S = 0.2
@@ -52,7 +53,7 @@ class Reader:
         """Return the group's positions, with the topic ids that they were committed for; a missing one is left out."""
 
         async def ask() -> dict[TopicPartition, OffsetAndMetadata]:
-            admin = AIOKafkaAdminClient(**self._client)
+            admin = _Admin(**self._client)
             try:
                 await admin.start()
                 found = await admin.list_consumer_group_offsets(self._group, partitions=list(partitions))
@@ -75,6 +76,24 @@ class Reader:
             yield _shares(consumer, ends)
         finally:
             await consumer.stop()
+
+
+class _Admin(AIOKafkaAdminClient):  # type: ignore[misc] # aiokafka ships no types
+    """
+    Tells a group without positions from a coordinator that cannot answer.
+
+    aiokafka's `list_consumer_group_offsets` does not look at the error of the whole answer, which names no partition
+    then: a coordinator that has just moved or is loading would look like a group that has committed nothing.
+    """
+
+    async def _send_request(self, request: Any, node_id: int | None = None) -> Any:
+        answer = await super()._send_request(request, node_id)
+        if isinstance(request, OffsetFetchRequest):
+            parts = [part for _, partitions in answer.topics for part in partitions]
+            for code in (getattr(answer, "error_code", 0), *(part[-1] for part in parts)):
+                if code:
+                    raise for_code(code)
+        return answer
 
 
 def _consumer(client: Mapping[str, Any]) -> AIOKafkaConsumer:

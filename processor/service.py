@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -70,13 +71,13 @@ async def _work(config: Config, chosen: Options) -> Exit:
     fatal = await _first(stopped, lanes.failed)
     if fatal is not None:
         raise fatal
-    code = await _drain(app, lanes)
+    await _drain(app, lanes)
     for task in working:
         task.cancel()
     await asyncio.gather(*working, return_exceptions=True)
     await runner.cleanup()
     await deck.reader.stop()
-    return code
+    return Exit.OK
 
 
 def _ended(task: asyncio.Task[object], lanes: Lanes) -> None:
@@ -149,21 +150,22 @@ async def _lag(lanes: Lanes) -> None:
         await asyncio.sleep(LAG_S)
         mine: dict[TopicPartition, int] = lanes.positions()
         ends = await deck.reader.ends(list(mine)) if mine else {}
+        lanes.progress.note(mine, ends, time.monotonic())
+        deck.metrics.lag.clear()  # a partition that went to another worker is that one's to tell
         for tp, position in mine.items():
             deck.metrics.lag.labels(tp.topic.removeprefix(deck.names.prefix), tp.partition).set(ends[tp] - position)
 
 
-async def _drain(app: App, lanes: Lanes) -> Exit:
-    """Finish what is under way, then leave the group."""
+async def _drain(app: App, lanes: Lanes) -> None:
+    """Finish what is under way, then leave the group; raises `FatalError` when that takes too long."""
     log.info("draining")
     try:
         async with asyncio.timeout(DRAIN_S):
             await lanes.drain()
             await app.stop()
     except TimeoutError:
-        log.warning("not drained within %g s: the next owner of the partitions sorts it out", DRAIN_S)
-        return Exit.DRAIN_TIMEOUT
-    return Exit.OK
+        reason = f"not drained within {DRAIN_S:g} s: the next owner of the partitions sorts it out"
+        raise FatalError(Exit.DRAIN_TIMEOUT, reason) from None
 
 
 def end(fatal: FatalError) -> NoReturn:

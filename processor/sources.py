@@ -31,8 +31,8 @@ class Fetched(Protocol):
         """Its value."""
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Its headers."""
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Its headers; one without a value has None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from schemas.codec import decode
+from processor.exits import WedgedError
+from schemas.codec import Record, WireError, decode
 from schemas.records import OrderOutcome, StockLevel
 
+R = TypeVar("R", bound=Record)
 LEVELS_CACHED = 20_000
 """Decoded levels kept beside the bytes, per partition: hot SKUs are decoded once, memory stays bounded."""
 
@@ -55,13 +58,13 @@ class View:
         """Return the SKU's level."""
         found = self._decoded.get(sku)
         if found is None and (raw := self.levels.get(sku.encode())) is not None:
-            found = self._decoded[sku] = decode(StockLevel, raw)
+            found = self._decoded[sku] = _known(StockLevel, raw)
         return found
 
     def line(self, key: bytes) -> OrderOutcome | None:
         """Return the line's newest outcome."""
         raw = self.lines.get(key)
-        return None if raw is None else decode(OrderOutcome, raw)
+        return None if raw is None else _known(OrderOutcome, raw)
 
     def commit(
         self, decoded: Mapping[str, StockLevel], levels: Mapping[bytes, bytes], lines: Mapping[bytes, bytes]
@@ -72,3 +75,11 @@ class View:
         self._decoded.update(decoded)
         if len(self._decoded) > LEVELS_CACHED:
             self._decoded.clear()
+
+
+def _known(kind: type[R], raw: bytes) -> R:
+    """Read what the table holds; the records that meet a row which this version cannot read are not to blame for it."""
+    try:
+        return decode(kind, raw)
+    except WireError as error:
+        raise WedgedError(f"a row of the tables cannot be read: {error}") from None

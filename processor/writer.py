@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import TopicPartition, errors
 from aiokafka.structs import OffsetAndMetadata
 
 from processor.plan import Write
@@ -18,6 +18,18 @@ REQUEST_TIMEOUT_MS = 10_000
 METADATA_MS = 5_000
 BATCH_BYTES = 900_000
 """One produced batch; a broker takes 1,048,588 bytes by default."""
+REFUSED = (
+    errors.MessageSizeTooLargeError,
+    errors.RecordListTooLargeError,
+    errors.InvalidTopicError,
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.TransactionalIdAuthorizationFailed,
+)
+"""
+What brokers refuse for good.  Nothing else is taken for final: aiokafka hands on a lost end of a transaction, a
+producer id that has expired and anything unexpected as a bare, unretriable `KafkaError`, and a new producer mends them.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

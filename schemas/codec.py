@@ -50,8 +50,9 @@ def decode(kind: type[R], raw: bytes) -> R:
     Raises `WireError` for anything else than a JSON object of this major version that fits `kind`.
     """
     value = parse(kind.__name__, raw)
-    if value.get("v") != kind.VERSION or isinstance(value["v"], bool):
-        raise WireError(f"version {value.get('v')!r:.40}, this reader knows {kind.VERSION}", kind.__name__)
+    version = value.get("v")
+    if type(version) is not int or version != kind.VERSION:  # neither `true` nor `1.0` is a version
+        raise WireError(f"version {version!r:.40}, this reader knows {kind.VERSION}", kind.__name__)
     read: Check = _reader(kind)
     try:
         return cast("R", read(value))

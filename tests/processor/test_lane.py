@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced, RequestTimedOutError
+from aiokafka.errors import (
+    InvalidProducerIdMapping,
+    InvalidTxnState,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    RequestTimedOutError,
+)
 from aiokafka.structs import OffsetAndMetadata
 
 from processor import lane as module
@@ -244,3 +251,85 @@ async def test_a_pause_finishes_the_transaction_under_way(
     await lane.pause(5)
     assert lane.state is State.PAUSED
     assert lane.next[Source.ADJUSTMENTS] == len(brokers.transactions)
+
+
+@pytest.mark.parametrize(
+    "error", [KafkaError("wraps what is unexpected"), InvalidTxnState(), InvalidProducerIdMapping()]
+)
+async def test_what_is_not_refused_for_good_is_tried_again(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None], error: Exception
+) -> None:
+    """A lost end of a transaction comes as aiokafka's bare error; a producer id expires after an idle week."""
+    brokers.script = [(False, error)]
+    deliver(0)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
+    assert lane.state is State.OPEN
+    assert len(brokers.transactions) == 1
+
+
+async def test_a_lane_that_lost_its_partition_does_not_fence_the_owner(
+    brokers: Brokers, failures: list[BaseException], lane: Lane, deliver: Callable[[int], None]
+) -> None:
+    """A worker that slept through its session finds the other's position and goes, before it takes anything back."""
+    deliver(0)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
+    brokers.committed = {tp: OffsetAndMetadata(9, "") for tp in brokers.committed}
+    brokers.script = [(False, TimeoutError())]
+    deliver(1)
+    await until(lambda: failures)
+    assert isinstance(failures[0], FatalError)
+    assert failures[0].code is Exit.FENCED
+    assert brokers.fences == 0
+
+
+async def test_a_batch_with_large_consequences_is_divided(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction is bounded by what it writes, not by its records alone; each record is still decided once."""
+    monkeypatch.setattr(module, "TRANSACTION_BYTES", 1)
+    for offset in range(8):
+        deliver(offset)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 8)
+    assert brokers.transactions == [2] * 8
+    assert lane.view.levels[b"S"].count(b'"quantity":8') == 1
+    assert {tp.topic: at.offset for tp, at in brokers.committed.items()}["stock.adjusted"] == 8
+
+
+async def test_records_that_break_the_rule_stop_the_lane_alone(
+    lane: Lane, failures: list[BaseException], deliver: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours would end one worker after the other; the partition stops instead, and says why."""
+
+    def broken(*_: object) -> None:
+        raise AttributeError("a fault")
+
+    monkeypatch.setattr(module, "plan", broken)
+    deliver(0)
+    await until(lambda: lane.state is State.WEDGED)
+    assert "stock.adjusted 0" in lane.reason
+    assert "a fault" in lane.reason
+    assert failures == []
+
+
+async def test_a_row_that_cannot_be_read_is_not_the_fault_of_the_record_that_meets_it(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """An older worker on a newer one's tables stops the partition; the record is not buried."""
+    lane.view.levels[b"S"] = b'{"v": 2}'
+    deliver(0)
+    await until(lambda: lane.state is State.WEDGED)
+    assert "a row of the tables cannot be read" in lane.reason
+    assert brokers.transactions == []
+
+
+async def test_a_stopped_lane_keeps_its_reason_when_its_transaction_fails_too(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """Or nobody could say why the partition stands still."""
+    brokers.script = [(False, RequestTimedOutError())] * 10**6
+    deliver(0)
+    await until(lambda: brokers.fences > 2)
+    deliver(7)
+    await lane.pause(5)
+    assert lane.state is State.WEDGED
+    assert "offset 1 should come next, 7 came" in lane.reason

@@ -183,3 +183,17 @@ def test_a_consequence_that_fits_no_record_does_not_stop_the_lane(
     assert [o.order_id for o in of(done, ORDER_OUTCOME)] == ["adj_a0", "c_1_1", "c_3_1"]
     assert done.levels["S"].quantity == 3
     assert done.results == {"applied": 1, "accepted": 2}
+
+
+def test_a_header_without_a_value_is_no_trace(run: Callable[..., Plan]) -> None:
+    """Kafka's headers may have none; the record is decided all the same."""
+    done = run(count(0, 5), order(0, headers=(("traceparent", None),)))
+    assert [level.quantity for level in of(done, STOCK_LEVEL)] == [4]
+
+
+def test_a_record_with_a_huge_key_is_buried_under_a_short_one(run: Callable[..., Plan]) -> None:
+    """Key and original together would be more than a broker takes."""
+    done = run(Item(Source.ORDERS, Record(0, b"k" * 500_000, b"x" * 500_000)))
+    (write,) = done.writes
+    assert write.topic == STOCK_DEADLETTER
+    assert len(write.key) + len(write.value) < 1_000_000

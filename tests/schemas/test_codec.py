@@ -61,6 +61,7 @@ def test_an_unknown_field_is_ignored() -> None:
     [
         ({"v": 2}, "version 2"),
         ({"v": True}, "version True"),
+        ({"v": 1.0}, "version 1.0"),
         ({"v": "1"}, "version '1'"),
         ({"qty": -1}, "OrderConfirmed.qty: -1 is not between 0 and 1000000000"),
         ({"qty": 1_000_000_001}, "is not between"),

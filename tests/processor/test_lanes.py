@@ -1,0 +1,63 @@
+"""What a worker's watchdog sees: an opening that moves is no hang, one that does not is, and so is silence."""
+
+import time
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from processor.deck import Deck
+from processor.lane import Lane, State
+from processor.lanes import Lanes
+from processor.metrics import Metrics
+from processor.stock import Settings
+from processor.writer import Names, Writer
+from schemas.words import Policy
+
+LONG_S = 500.0
+
+
+@pytest.fixture
+async def lanes() -> Lanes:
+    """Return a worker's lanes with one of them, assigned long ago."""
+    reader: Any = None  # asked nothing
+    deck = Deck(
+        client={},
+        names=Names(group="g", prefix=""),
+        partitions=1,
+        batch_max=10,
+        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
+        reader=reader,
+        metrics=Metrics(),
+        now=lambda: 1,
+        topic_ids=dict,
+    )
+    lanes = Lanes(deck)
+    lanes.assigned = True
+    lanes._since = time.monotonic() - LONG_S
+    lanes._lanes[0] = Lane(0, deck, Writer({}, deck.names, 0))
+    return lanes
+
+
+async def test_a_recovery_may_take_long_as_long_as_it_moves(lanes: Lanes) -> None:
+    """Millions of lines take longer to read back than any hang should last."""
+    assert lanes.stuck_s >= LONG_S
+    lanes._lanes[0].busy_since = time.monotonic() - 2
+    assert 2 <= lanes.stuck_s < LONG_S
+
+
+@pytest.mark.parametrize(("state", "stuck"), [(State.OPEN, False), (State.WEDGED, False), (State.BROKEN, True)])
+async def test_a_lane_that_is_neither_open_nor_stopped_for_a_reason_is_a_hang(
+    lanes: Lanes, state: State, *, stuck: bool
+) -> None:
+    """An idle lane may be idle for ever, and one that waits for an operator is named; any other must come to an end."""
+    lanes._lanes[0].state = state
+    assert (lanes.stuck_s >= LONG_S) is stuck
+
+
+async def test_records_that_wait_in_silence_are_a_hang(lanes: Lanes) -> None:
+    """A fetcher that ended without a word leaves open lanes and no error."""
+    lanes._lanes[0].state = State.OPEN
+    at = TopicPartition("order.confirmed", 0)
+    lanes.progress.note({at: 3}, {at: 4}, time.monotonic() - LONG_S)
+    assert lanes.stuck_s >= LONG_S
