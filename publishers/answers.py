@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from publishers.book import Book
+from publishers.fold import ERR_MAX
 from publishers.push import NAMES, Answer, Response, Row, Shows, Verdict
 from publishers.work import Call
 from schemas.channel_records import SyncLog
 from schemas.records import StockLevel
-
-ERR_MAX = 300
-"""Most characters of a channel's own words that are logged."""
 
 
 def hidden_units(book: Book, row: Row, current: int) -> int:

@@ -4,6 +4,7 @@ Desired against observed: the tables of one channel and the difference between t
 `levels` and `listings` say what should be shown, `observed` (the channel's `channel.level` topic) what is.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from schemas.words import CauseKind
 
 HIDDEN_MARGIN_MS = 5_000
 """By how much the order poll must have passed the discovery of hidden sales before they are written off."""
+SETTLE_MS = 5_000
+"""How long the processor has to decide what the poll has read: the poll's mark comes before the levels it leads to."""
 CLOCK_MARGIN_MS = 1_000
 """How far the channel's clock may be ahead of ours when an order is matched with hidden sales."""
 SOURCE_MARGIN_MS = 5_000
@@ -44,7 +47,8 @@ class Book:
         self.observed: dict[str, ChannelLevel] = {}
         self.sales = Sales()
         self.hiding: dict[str, int] = {}
-        self.through = 0
+        self._marks: deque[tuple[int, int]] = deque()
+        self._through = 0
         self._rules_for = rules_for
         self._ahead: dict[str, list[OrderOutcome]] = {}
         self._places: dict[str, dict[int, Listing]] = {}
@@ -104,6 +108,15 @@ class Book:
 
     def _differs(self, quantity: int, shown: Shown, sku: str) -> bool:
         return quantity != shown.shown or shown.request_id is not None or bool(self.sales.known(sku))
+
+    def settle_told(self) -> None:
+        """
+        Take out the sales that the last owner has told about.
+
+        The tables come in any order: a sale read after the channel's record would count twice, and hide another.
+        """
+        for sku, observed in self.observed.items():
+            self.sales.settle_through(sku, told_version(observed))
 
     def doubt(self) -> None:
         """Mark what may have been sold while nobody listened: levels that moved since they were last told."""
@@ -174,10 +187,20 @@ class Book:
         told = replace(shown, shown=desired, inferred=True)
         return replace(observed, listings={**observed.listings, listing_id: told})
 
-    def passed(self, through: int) -> list[str]:
-        """Take up how far the order poll has come; returns the SKUs whose hidden sales it has outlived."""
-        self.through = max(self.through, through)
-        found = [sku for sku, at in self.hiding.items() if self.through >= at + HIDDEN_MARGIN_MS]
+    def polled(self, through: int, now: int) -> None:
+        """Take up how far the order poll has come; it counts when the processor has had its time."""
+        self._settled(now)
+        self._marks.append((now, through))
+
+    def _settled(self, now: int) -> int:
+        while self._marks and self._marks[0][0] + SETTLE_MS <= now:
+            self._through = max(self._through, self._marks.popleft()[1])
+        return self._through
+
+    def passed(self, now: int) -> list[str]:
+        """End the hidden sales that the order poll has outlived; returns their SKUs."""
+        through = self._settled(now)
+        found = [sku for sku, at in self.hiding.items() if through >= at + HIDDEN_MARGIN_MS]
         for sku in found:
             self.put_observed(replace(self.observed[sku], hidden=0))
         return found

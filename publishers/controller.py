@@ -22,7 +22,8 @@ from schemas.words import Command, Status
 IDLE_MS = 1_000
 """How long to wait when there is nothing to do; an input ends the wait."""
 
-
+REPEAT_CALLS = 2
+"""After how many time-outs a call is too old to be repeated (the channel was stopped meanwhile)."""
 SAMPLE = 10
 """How many SKUs that differ are named in the log."""
 
@@ -46,12 +47,13 @@ class Controller:
     def activate(self, now: int) -> None:
         """Become the one that tells: everything that differs is work."""
         self.active = True
+        self.book.settle_told()
         self.book.doubt()
-        self.tasks.index()
-        for sku in self.book.listings:
+        self.tasks.index(now)
+        # The observed ones too: what was in trouble when its listing ended is in step, and no probe.
+        for sku in {**self.book.listings, **self.book.observed}:
             self.tasks.touch(sku, now)
-        for sku in self.book.passed(self.book.through):
-            self._hidden_ended(sku, now)
+        self._end_hidden(now)
 
     def level(self, record: StockLevel, now: int) -> None:
         """Take up a level."""
@@ -85,9 +87,11 @@ class Controller:
     def watermark(self, record: Watermark, now: int) -> None:
         """Take up how far the channel's orders have been read; hidden sales before that have arrived or never were."""
         if record.channel == self.setup.channel:
-            for sku in self.book.passed(record.through):
-                if self.active:
-                    self._hidden_ended(sku, now)
+            self.book.polled(record.through, now)
+
+    def _end_hidden(self, now: int) -> None:
+        for sku in self.book.passed(now):
+            self._hidden_ended(sku, now)
 
     def _hidden_ended(self, sku: str, now: int) -> None:
         if self.gate is Gate.PUSH:
@@ -114,7 +118,10 @@ class Controller:
 
     def plan(self, now: int, request_id: str) -> Call | int:
         """Return the next call, its intents in `tasks.out`, or for how many ms to wait."""
-        if not self.active or self.refused is not None or self.gate is not Gate.PUSH:
+        if not self.active:
+            return IDLE_MS
+        self._end_hidden(now)
+        if self.refused is not None or self.gate is not Gate.PUSH:
             return IDLE_MS
         if self.circuit.is_open and circuit.wait(self.circuit, now):
             self.tasks.climb(push.ChannelDown(self.circuit.err), self._moment(now))
@@ -138,7 +145,13 @@ class Controller:
 
     def _repeat(self, now: int) -> Call | None:
         call, self._unanswered = self._unanswered, None
-        return None if call is None else replace(call, at=now, again=True)
+        if call is None:
+            return None
+        if now - call.at <= REPEAT_CALLS * self.setup.call_timeout_ms:
+            return replace(call, at=now, again=True)
+        for sku, since in call.since.items():
+            self.tasks.touch(sku, now, since=since)
+        return None
 
     def renew(self, call: Call, now: int) -> Call:
         """Return the call with fresh intents in `tasks.out`: too much time went by between them and the call."""
@@ -193,8 +206,12 @@ class Controller:
             self.refused = verdict.reason
 
     def _try_once_more(self, call: Call, response: push.Response) -> bool:
-        """Return whether to send the same body once more: it was not answered, and its key makes that harmless."""
-        harmless = self.setup.kind.READ_BACK is not None and not call.reads
+        """
+        Return whether to send the same body once more: it was not answered, and its key makes that harmless.
+
+        Only at once: as the probe of an open circuit it would tell an old number.
+        """
+        harmless = self.setup.kind.READ_BACK is not None and not call.reads and not self.circuit.is_open
         return harmless and not call.again and response.status == 0 and not response.unsent
 
     def _result(self, call: Call, sku: str, judged: Sequence[tuple[push.Row, push.Verdict]], now: int) -> None:

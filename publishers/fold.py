@@ -9,8 +9,8 @@ from schemas.channel_records import ChannelLevel, Shown
 from schemas.records import DeadLetter
 from schemas.words import Reason, Status
 
-ERR_MAX = 300
-"""Most characters of a channel's own words that are kept."""
+ERR_MAX = 240
+"""Most characters of a channel's own words that are kept: at four bytes each they fit into a record."""
 
 Judged = Sequence[tuple[Row, Verdict]]
 
@@ -83,7 +83,7 @@ def failed(old: ChannelLevel, verdict: Retry | ChannelDown, moment: Moment) -> C
     attempt = old.attempt + 1
     due = moment.due(attempt)
     if due is None:
-        return _dead(replace(old, attempt=attempt), Reason.LADDER_EXHAUSTED, verdict.reason)
+        return _dead(replace(old, attempt=attempt, at=moment.now), Reason.LADDER_EXHAUSTED, verdict.reason)
     return replace(old, status=Status.RETRYING, attempt=attempt, next_attempt_at=due, err=err, at=moment.now)
 
 

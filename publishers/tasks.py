@@ -15,7 +15,6 @@ INTENT_MARGIN_MS = 500
 """How much older than the call timeout an open intent must be before a new owner tells its SKU again."""
 CLIMB = 500
 """Most rungs that are taken at once while the circuit is open."""
-
 STALE_MAX = 5
 """How often in a row a listing may show another number than expected before it costs an attempt."""
 
@@ -32,9 +31,11 @@ class Tasks:
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
         self.unknown: set[tuple[str, str]] = set()
         self._stale: dict[tuple[str, str], int] = {}
+        self._began = 0
 
-    def index(self) -> None:
-        """Find the troubled SKUs among what was loaded."""
+    def index(self, now: int) -> None:
+        """Find the troubled SKUs among what was loaded; intents before `now` are another owner's."""
+        self._began = now
         for sku, record in self.book.observed.items():
             self._sort(sku, record.status)
 
@@ -68,7 +69,7 @@ class Tasks:
         return Retry(f"another number than expected {STALE_MAX} times in a row")
 
     def touch(self, sku: str, now: int, *, at_once: bool = False, since: int | None = None) -> None:
-        """Put a SKU into the queue or take it out, as the difference says; `at_once` overrides the ladder."""
+        """Put a SKU into the queue or take it out, as the difference says; `at_once` waits for no ladder."""
         observed = self.book.observed.get(sku)
         if not any(self.book.rows(sku)):
             self.queue.discard(sku)
@@ -81,7 +82,7 @@ class Tasks:
             observed = self.revive(observed, "the level has changed", now)
         level = self.book.levels[sku]
         waits = since or self.queue.since(sku) or (observed.dirty_since if observed else None) or now
-        due = 0 if at_once or observed is None else self._due(observed)
+        due = 0 if observed is None else self._due(observed, at_once=at_once)
         self.queue.offer(sku, risk(level.velocity, self._most(sku)), waits, due)
 
     def _most(self, sku: str) -> int | None:
@@ -94,10 +95,12 @@ class Tasks:
         """Return whether the level has changed since it was last told."""
         return self.book.levels[observed.sku].version > told_version(observed)
 
-    def _due(self, observed: ChannelLevel) -> int:
+    def _due(self, observed: ChannelLevel, *, at_once: bool) -> int:
         if observed.status is Status.RETRYING:
-            return observed.next_attempt_at or 0
+            return 0 if at_once else observed.next_attempt_at or 0
         opened = [shown.sent_at or 0 for shown in observed.listings.values() if shown.request_id is not None]
+        if at_once:  # our own calls have ended, a dead owner's may still be on its way
+            opened = [at for at in opened if at < self._began]
         return max(opened) + self.setup.call_timeout_ms + INTENT_MARGIN_MS if opened else 0
 
     def close(self, observed: ChannelLevel, now: int) -> None:

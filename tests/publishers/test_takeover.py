@@ -1,0 +1,150 @@
+"""What a publisher must not forget, repeat or believe across outages, stops and takeovers."""
+
+from dataclasses import replace
+from typing import Any
+
+from publishers import fold
+from publishers.book import SETTLE_MS
+from publishers.push import ChannelDown, Response
+from publishers.work import Call
+from schemas.channel_records import ChannelLevel, Shown
+from schemas.words import Command, Status
+
+LOST = Response(status=0, err="no answer within 10000 ms")
+DOWN = Response(status=503)
+
+
+def test_a_retrying_sku_whose_listing_has_ended_does_not_keep_the_circuit_open(bench_of: Any) -> None:
+    """It can be no probe: after a takeover it is in step, and the probe goes to a SKU that is listed."""
+    bench = bench_of("woocommerce", active=False)
+    bench.controller.observed(ChannelLevel(sku="0-ENDED", status=Status.RETRYING, err="channel_down: x", at=1))
+    bench.listing("A")
+    bench.level("A", 5)
+    dead = {"A": Shown(shown=9, sent=5, sent_version=1)}
+    gone = ChannelLevel(sku="A", listings=dead, status=Status.DEAD, err="ladder_exhausted: x", attempt=5, at=1)
+    bench.controller.observed(gone)
+    bench.listing("B")
+    bench.level("B", 5)
+    bench.controller.activate(bench.now)
+    assert bench.record("0-ENDED").status is Status.IN_STEP
+    bench.controller.tasks.replay(["B"], "test", bench.now)
+    for _ in range(3):
+        bench.answer(bench.plan(), DOWN)
+        bench.controller.tasks.replay(["B"], "test", bench.now)
+    assert bench.controller.circuit.is_open
+    bench.controller.listing("B", None, 0, bench.now)
+    bench.now += 60_000
+    assert bench.work() == 1
+    assert bench.shop.numbers["A"] == 5
+
+
+def test_a_call_that_opened_the_circuit_is_not_made_again_as_its_probe(bench_of: Any) -> None:
+    """Half a minute later its number is an old one: the row is read, and the newest number told."""
+    bench = bench_of(levels={"A": 5, "B": 5})
+    bench.level("B", 4)
+    bench.answer(bench.plan(), LOST)
+    bench.answer(bench.plan(), LOST)
+    bench.level("A", 50)
+    bench.answer(bench.plan(), LOST)
+    assert bench.controller.circuit.is_open
+    bench.level("A", 1)
+    bench.now += 30_000
+    bench.work()
+    assert {"A": 50} not in [told for word, told in bench.shop.calls if word == "tell"]
+    assert bench.shop.numbers == {"A": 1, "B": 4}
+
+
+def test_a_call_that_was_stopped_before_its_repetition_is_not_repeated_later(bench_of: Any) -> None:
+    """The gate opens an hour later: what was unanswered is read, and the newest number told."""
+    bench = bench_of(levels={"A": 5})
+    bench.level("A", 50)
+    bench.answer(bench.plan(), LOST)
+    bench.command(Command.STOP)
+    bench.level("A", 1)
+    assert bench.work() == 0
+    bench.now += 3_600_000
+    bench.command(Command.ENABLE)
+    bench.work()
+    assert [word for word, _ in bench.shop.calls] == ["read", "tell"]
+    assert bench.shop.numbers == {"A": 1}
+
+
+def test_a_replay_does_not_overtake_the_call_of_a_dead_owner(bench_of: Any) -> None:
+    """Neither a replay nor a changed listing is a reason to tell a SKU whose last call may still be on its way."""
+    bench = bench_of("woocommerce", active=False)
+    bench.listing("A")
+    bench.level("A", 3)
+    opened = Shown(shown=5, sent=4, sent_version=0, sent_at=bench.now, request_id="theirs")
+    bench.controller.observed(ChannelLevel(sku="A", listings={"A": opened}, status=Status.SENDING, at=bench.now))
+    bench.now += 1_000
+    bench.controller.activate(bench.now)
+    bench.command(Command.REPLAY, "A")
+    assert bench.work() == 0
+    bench.now += 9_500
+    assert bench.work() == 1
+
+
+def test_the_end_of_hidden_sales_waits_for_the_processor(bench_of: Any) -> None:
+    """The poll's last orders are in Kafka and not yet in the level: the number is not raised over them meanwhile."""
+    bench = bench_of(levels={"A": 10})
+    bench.shop.numbers["A"] = 7
+    bench.level("A", 9)
+    bench.work()
+    bench.shop.calls.clear()
+    sold_at = bench.now - 1_000
+    bench.watermark(bench.now + 60_000)
+    bench.work(until=bench.now + SETTLE_MS - 1_500)
+    assert bench.shop.numbers["A"] == 6
+    bench.ordered("A", 6, 3, ordered_at=sold_at)
+    bench.work(until=bench.now + SETTLE_MS)
+    assert (bench.shop.numbers["A"], bench.record("A").hidden) == (6, 0)
+    assert all(told["A"] <= 6 for word, told in bench.shop.calls if word == "tell")
+
+
+def test_a_sale_that_the_last_owner_has_told_about_does_not_hide_another(bench_of: Any) -> None:
+    """Tables come in any order: a level read after the channel's record must not count its old sale a second time."""
+    bench = bench_of(levels={"A": 10})
+    bench.shop.numbers["A"] = 8
+    level = bench.ordered("A", 8, 2, ordered_at=bench.now)
+    bench.work()
+    heir = bench_of(active=False)
+    heir.listing("A")
+    heir.controller.observed(bench.record("A"))
+    heir.controller.level(level, bench.now)
+    heir.versions["A"] = level.version
+    heir.now = bench.now + 1_000
+    heir.controller.activate(heir.now)
+    assert heir.work() == 0
+    heir.shop.numbers["A"] = 6
+    heir.level("A", 20)
+    heir.work()
+    assert (heir.shop.numbers["A"], heir.record("A").hidden) == (6, 2)
+
+
+def test_long_words_of_a_channel_fit_into_the_records(bench_of: Any) -> None:
+    """They are cut in bytes: a record that cannot be written would end every life of the publisher."""
+    bench = bench_of("woocommerce", {"A": 5})
+    bench.level("A", 4)
+    error = '{"update": [{"id": 0, "error": {"code": "x", "message": "' + "\U0001f6d2" * 400 + '", "data": null}}]}'
+    bench.answer(bench.plan(), Response(status=200, body=error.encode()))
+    assert bench.record("A").status is Status.DEAD
+    written = [*bench.log(), *bench.letters(), bench.record("A")]
+    assert all(len((one.err or "").encode()) <= 1_000 for one in written)
+
+
+def test_a_letter_of_the_ladders_end_carries_the_time_of_the_end() -> None:
+    """Not that of the rung before it, an hour ago; no call is made for a rung while the circuit is open."""
+    waits = ChannelLevel(sku="A", status=Status.RETRYING, attempt=4, next_attempt_at=9_000, at=1_000)
+    dead = fold.failed(waits, ChannelDown("x"), fold.Moment(now=9_000, due=lambda _: None))
+    assert fold.dead_letter("shop", dead).at == 9_000
+
+
+def test_the_unanswered_call_is_still_repeated_at_once(bench_of: Any) -> None:
+    """While the circuit is closed the same body once more tells what became of it."""
+    bench = bench_of(levels={"A": 5})
+    bench.level("A", 4)
+    first = bench.plan()
+    bench.answer(first, LOST, took=10_000)
+    second = bench.plan()
+    assert isinstance(second, Call)
+    assert replace(second, at=0, again=False) == replace(first, at=0)
