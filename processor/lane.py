@@ -97,6 +97,7 @@ class Lane:
     def wedge(self, reason: str) -> None:
         """Stop this partition until an operator has decided."""
         self.state, self.reason, self.busy_since = State.WEDGED, reason, None
+        self._more.set()
         log.error("partition %d stops: %s", self.partition, reason, extra={"partition": self.partition})
 
     async def pause(self, within_s: float) -> None:

@@ -148,6 +148,13 @@ class Lanes:
         if (lane := self._lanes.get(share.partition)) is not None:
             lane.deliver(share)
 
+    def identify(self, topic_ids: Mapping[Source, str]) -> None:
+        """Stop every open lane one of whose source topics was made anew: its positions mean other records there."""
+        for lane in self._lanes.values():
+            if lane.state is State.OPEN and lane.facts.topic_ids != topic_ids:
+                was, now = dict(lane.facts.topic_ids), dict(topic_ids)
+                lane.wedge(f"a topic was made anew: the ids are {now}, the positions belong to {was}")
+
     @property
     def ready(self) -> bool:
         """Whether the group has assigned partitions (or none) and all of them are open."""

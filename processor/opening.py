@@ -99,6 +99,7 @@ async def _evidence(
     sources = deck.sources(partition)
     tps = list(sources.values())
     reader = deck.reader
+    former = tuple(sorted(highest.keys() - set(ids.values())))
     committed, starts, ends = await asyncio.gather(reader.committed(tps), reader.starts(tps), reader.ends(tps))
 
     def known(source: Source, tp: TopicPartition) -> Evidence:
@@ -110,6 +111,7 @@ async def _evidence(
             in_state=highest.get(ids[source]),
             start=starts[tp],
             end=ends[tp],
+            former=former,
         )
 
     return {source: known(source, tp) for source, tp in sources.items()}

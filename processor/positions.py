@@ -15,6 +15,7 @@ class Evidence:
         in_state: the highest offset of this topic id in the tables.
         start: the first offset that the log still has.
         end: the offset after its last record.
+        former: ids in the tables of topics that are no source now.
 
     """
 
@@ -24,6 +25,7 @@ class Evidence:
     in_state: int | None
     start: int
     end: int
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ def resume(known: Evidence) -> int | Stop:
     if known.committed is not None and known.committed_id not in ("", known.topic_id):
         return Stop(
             f"the topic was made anew: its id is {known.topic_id}, the position belongs to {known.committed_id}"
+        )
+    if known.committed is None and known.in_state is None and known.former:
+        # Brokers forget a group's positions in a topic that is deleted; the tables remember that there was one.
+        return Stop(
+            f"the topic was made anew: its id is {known.topic_id}, the tables belong to {', '.join(known.former)}"
         )
     marks = [mark for mark in (known.committed, _after(known.in_state)) if mark is not None]
     position = max(marks, default=known.start)

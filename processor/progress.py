@@ -1,4 +1,4 @@
-"""Which partitions stand still though records wait: what no library's error has told (pure)."""
+"""Which partitions stand still though records wait: what no library's error has told."""
 
 from collections.abc import Mapping
 

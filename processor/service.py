@@ -24,7 +24,7 @@ from processor.sources import Source
 from processor.stock import Settings
 from processor.web import Health, address, serve
 from processor.writer import Names
-from schemas.cluster import now_ms, topic_ids
+from schemas.cluster import ClusterError, now_ms, topic_ids
 from schemas.settings import Config
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ STALLED_S = 120.0
 DRAIN_S = 9.0
 WATCH_S = 1.0
 LAG_S = 5.0
+IDENTITY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ async def _work(config: Config, chosen: Options) -> Exit:
     host, port = address(runner)
     print(f"READY {host}:{port}", flush=True)  # noqa: T201 - how a supervisor learns the address
     stopped = _stop_signals()
-    working = [asyncio.create_task(work) for work in (app.start(), _watch(app, lanes), _lag(lanes))]
+    working = [asyncio.create_task(work) for work in (app.start(), _watch(app, lanes), _lag(lanes), _identity(lanes))]
     for task in working:
         task.add_done_callback(lambda done: _ended(done, lanes))
     fatal = await _first(stopped, lanes.failed)
@@ -154,6 +155,21 @@ async def _lag(lanes: Lanes) -> None:
         deck.metrics.lag.clear()  # a partition that went to another worker is that one's to tell
         for tp, position in mine.items():
             deck.metrics.lag.labels(tp.topic.removeprefix(deck.names.prefix), tp.partition).set(ends[tp] - position)
+
+
+async def _identity(lanes: Lanes) -> None:
+    """
+    Look for source topics that were deleted and made again.
+
+    The consumer goes by names: where the new log is longer already than the old position, it reads on as if nothing had
+    happened, and the records before are lost.  Where it is shorter, the lane sees the jump at once.
+    """
+    while True:
+        await asyncio.sleep(IDENTITY_S)
+        try:
+            lanes.identify(await asyncio.to_thread(lanes.deck.topic_ids))
+        except (ClusterError, TimeoutError) as error:
+            log.warning("the topics' ids cannot be looked up: %s", error)
 
 
 async def _drain(app: App, lanes: Lanes) -> None:

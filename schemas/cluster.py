@@ -121,7 +121,7 @@ def topic_ids(config: Config, names: Iterable[str]) -> dict[str, str]:
     real = {config.kafka.topic(name): name for name in names}
     admin = _admin(config)  # held until the answers are in, as above
     try:
-        futures = admin.describe_topics(TopicCollection(list(real)), request_timeout=TIMEOUT_S)
-        return {real[name]: str(future.result(TIMEOUT_S).topic_id) for name, future in futures.items()}
+        futures = admin.describe_topics(TopicCollection(list(real)), request_timeout=ANSWER_S)
+        return {real[name]: str(future.result(ANSWER_S).topic_id) for name, future in futures.items()}
     except KafkaException as error:
         raise ClusterError(f"cannot describe topics: {error.args[0].str()}") from None

@@ -1,6 +1,7 @@
 """What a worker's watchdog sees: an opening that moves is no hang, one that does not is, and so is silence."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from processor.deck import Deck
 from processor.lane import Lane, State
 from processor.lanes import Lanes
 from processor.metrics import Metrics
+from processor.sources import Source
 from processor.stock import Settings
 from processor.writer import Names, Writer
 from schemas.words import Policy
@@ -53,6 +55,16 @@ async def test_a_lane_that_is_neither_open_nor_stopped_for_a_reason_is_a_hang(
     """An idle lane may be idle for ever, and one that waits for an operator is named; any other must come to an end."""
     lanes._lanes[0].state = state
     assert (lanes.stuck_s >= LONG_S) is stuck
+
+
+async def test_a_topic_that_was_made_anew_stops_its_lanes(lanes: Lanes) -> None:
+    """Offsets of the old one mean nothing there; with the same ids nothing happens."""
+    lane = lanes._lanes[0]
+    lane.state, lane.facts = State.OPEN, replace(lane.facts, topic_ids=dict.fromkeys(Source, "old"))
+    lanes.identify(dict.fromkeys(Source, "old"))
+    assert lane.state is State.OPEN
+    lanes.identify({Source.ORDERS: "new", Source.ADJUSTMENTS: "old"})
+    assert "made anew" in lanes.wedged[0]
 
 
 async def test_records_that_wait_in_silence_are_a_hang(lanes: Lanes) -> None:

@@ -21,6 +21,9 @@ KNOWN = Evidence(topic_id="new", committed=7, committed_id="new", in_state=6, st
         ({"committed": 10, "in_state": 9}, 10),
         ({"committed": 7, "start": 7}, 7),
         ({"committed_id": ""}, 7),
+        ({"former": ("old",)}, 7),
+        ({"committed": None, "former": ("old",)}, 7),
+        ({"in_state": None, "former": ("old",)}, 7),
     ],
 )
 def test_a_lane_goes_on_at_the_greater_of_both_marks(change: dict[str, object], position: int) -> None:
@@ -32,6 +35,7 @@ def test_a_lane_goes_on_at_the_greater_of_both_marks(change: dict[str, object], 
     ("change", "reason"),
     [
         ({"committed_id": "old"}, "made anew"),
+        ({"committed": None, "committed_id": "", "in_state": None, "former": ("old",)}, "tables belong to old"),
         ({"committed": 3, "in_state": None, "start": 4}, "offsets 3 to 3 were deleted before they were read"),
         ({"in_state": 10}, "it was truncated"),
         ({"committed": 11, "in_state": None}, "it was truncated"),

@@ -8,7 +8,8 @@ from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
-from schemas.topics import STOCK_LEVEL
+from compose.runner.deployment import create_topics
+from schemas.topics import ORDER_CONFIRMED, STOCK_LEVEL
 
 SKUS = [f"SKU-{number}" for number in range(40)]
 
@@ -145,3 +146,33 @@ def test_a_log_that_was_truncated_stops_its_partition_with_a_reason(shop: Any, k
     status, body = shop.get(worker, "/readyz")
     assert status == 503
     assert "deleted before they were read" in json.loads(body)["wedged"][str(partition)]
+
+
+def test_a_topic_made_anew_under_a_running_worker_stops_its_partitions(shop: Any, kill: Any) -> None:
+    """Even one whose log has grown beyond the old positions: named, unready, and no restart passes over it."""
+    stock(shop)
+    for number in range(40):
+        shop.order(SKUS[number], number)
+    worker = shop.worker()
+    shop.settle()
+    admin = AdminClient(shop.config.kafka.client())
+    topic = shop.config.kafka.topic(ORDER_CONFIRMED)
+    for future in admin.delete_topics([topic]).values():
+        future.result(20)
+
+    def wedged() -> list[str]:
+        return list(json.loads(shop.get(worker, "/readyz")[1] or "{}").get("wedged", {}).values())
+
+    shop.eventually(lambda: topic not in admin.list_topics(timeout=10).topics)
+    create_topics(shop.path)
+    shop.eventually(lambda: len(wedged()) == shop.count)
+    assert all("made anew" in reason or "should come next" in reason for reason in wedged())
+    for number in range(400, 800):
+        shop.order(SKUS[number % 40], number)
+    shop.flush()
+    kill(worker)
+    worker = shop.worker()
+    shop.eventually(lambda: len(wedged()) == shop.count)
+    assert all("made anew" in reason for reason in wedged())
+    assert shop.get(worker, "/readyz")[0] == 503
+    assert len(shop.outcomes()) == 80
