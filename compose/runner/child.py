@@ -120,8 +120,8 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it runs now."""
-        return self._process is not None and self.returncode is None
+        """Whether it runs now; while it is being started it does not yet, for whoever asks from another thread."""
+        return self._identity is not None and self._process is not None and self.returncode is None
 
     @property
     def returncode(self) -> int | None:

@@ -96,9 +96,10 @@ def test_a_topic_that_differs_is_named(
 
 
 def test_a_missing_topic_and_a_missing_broker_are_said(
-    config_file: ConfigFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    config_file: ConfigFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sentence says what to do next, or that nobody answers."""
+    monkeypatch.setattr("schemas.cluster.ANSWER_S", 1.0)
     data = tomllib.loads(config_file(channels=[]).read_text())
     elsewhere = parse({**data, "kafka": {**data["kafka"], "prefix": "nowhere."}})
 
