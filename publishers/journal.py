@@ -6,7 +6,7 @@ one can write no intent, and therefore makes no call.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
@@ -25,6 +25,8 @@ GIVE_UP_S = 120.0
 """How long a transaction is retried before this life of the publisher ends and the next one loads anew."""
 TRANSACTION_MS = 30_000
 FULL_S = 0.1
+AGAIN_S = 0.1
+"""Between two tries of a transaction."""
 POLL_EVERY = 1_000
 """Records between polls while a transaction is filled, so that librdkafka's queue drains."""
 Named = list[tuple[str, str | bytes | None]]
@@ -62,10 +64,11 @@ class Journal:
             else:
                 return producer
 
-    def commit(self, records: Sequence[Out], done: int | None, group: object) -> None:
+    def commit(self, records: Sequence[Out], done: int | None, group: Callable[[], object]) -> None:
         """
         Write all records in one transaction, and, with `done`, that commands below that offset are executed.
 
+        `group` is asked at each try: who joins or leaves meanwhile makes an earlier answer invalid.
         Raises `LostError` when somebody else owns the channel now, or when it did not succeed for `GIVE_UP_S`.
         """
         deadline = time.monotonic() + GIVE_UP_S
@@ -73,10 +76,11 @@ class Journal:
             try:
                 self._fill(records)
                 if done is not None:
-                    self._mark(done, group)
+                    self._mark(done, group())
                 self._finish(deadline)
             except KafkaException as error:
                 self._abort(error.args[0], deadline)
+                time.sleep(AGAIN_S)
             else:
                 return
 

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from confluent_kafka import KafkaException
+
 from publishers.controller import Controller
 from publishers.delivery import Delivery
 from publishers.journal import Journal, LostError
@@ -30,7 +32,10 @@ from schemas.topics import LISTING, channel_level
 from schemas.words import Command
 
 FRESH_MS = 2_000
-"""An intent older than this is written again before its call: a process that was paused finds out that it is fenced."""
+"""
+An intent older than this and than half a call is written again before its call: a process that was paused finds out
+that it is fenced.  A new owner waits for a whole call, and a slow commit must not lead to ever more intents.
+"""
 SLICE = 2_000
 """Records that are taken up before the loop looks up again."""
 STANDBY_S = 1.0
@@ -100,7 +105,10 @@ class Life:
         """Fence the previous owner, read what it wrote last, and begin."""
         parts = self.parts
         self._journal = await self._in_thread(lambda: Journal(parts.config, parts.channel))
-        ends = await asyncio.to_thread(parts.reader.ends, channel_level(parts.channel))
+        try:
+            ends = await asyncio.to_thread(parts.reader.ends, channel_level(parts.channel))
+        except (KafkaException, TimeoutError) as error:
+            raise LostError(f"the end of the tables is not known: {error}") from None
         while not parts.reader.passed(ends) and not parts.stop.is_set():
             await self._take_in()
             await self._sleep(STANDBY_S)
@@ -126,13 +134,15 @@ class Life:
             raise LostError("another member owns the channel now")
 
     async def _call(self, call: Call) -> None:
-        while now_ms() - call.at > FRESH_MS:
+        fresh = max(FRESH_MS, self.controller.setup.call_timeout_ms // 2)
+        while now_ms() - call.at > fresh:
             call = self.controller.renew(call, now_ms())
             await self._commit()
         try:
             headers = self.parts.headers()
         except ConfigError as error:
             self.controller.withheld(call, str(error), now_ms())
+            self._refused_with = {}
             return
         timeout = self.controller.setup.call_timeout_ms - (now_ms() - call.at)
         response = await self.parts.delivery.send(call.request, headers, timeout)
@@ -170,7 +180,7 @@ class Life:
         if journal is None or (not records and done is None):
             return
         self.controller.tasks.out, self._done = [], None
-        await self._in_thread(lambda: journal.commit(records, done, self.parts.membership.group))
+        await self._in_thread(lambda: journal.commit(records, done, lambda: self.parts.membership.group))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.settings import Config
 from schemas.topics import publisher_command
@@ -54,13 +54,25 @@ class Membership(threading.Thread):
             self._consumer.subscribe([self._topic], on_revoke=self._lost, on_lost=self._lost)
             while not self._ending.is_set():
                 # Commands are read with the tables; what comes here only keeps the membership alive.
-                self._consumer.poll(POLL_S)
+                self._note(self._consumer.poll(POLL_S))
                 self._look()
         except KafkaException as error:
             self.failed = error.args[0].str()
+        except Exception as error:  # whatever it was: a thread that died silently would stand by for ever
+            log.exception("the membership has ended")
+            self.failed = repr(error)
         finally:
             self._consumer.close()
             self._set(owned=False)
+
+    def _note(self, message: Message | None) -> None:
+        """Say what keeps us out of the group; raises where the client itself gives up (another has our name)."""
+        error = None if message is None else message.error()
+        if error is None:
+            return
+        if error.fatal():
+            raise KafkaException(error)
+        log.warning("the group does not take us in, librdkafka goes on: %s", error.str())
 
     def _look(self) -> None:
         """Follow the assignment.  In this thread: calls from another one wait for ever behind `poll` (2.16)."""

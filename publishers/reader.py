@@ -96,6 +96,9 @@ class Reader(threading.Thread):
                 self._read()
         except KafkaException as error:
             self.failed = error.args[0].str()
+        except Exception as error:  # whatever it was: a thread that died silently would leave the tables as they are
+            log.exception("the reader has ended")
+            self.failed = repr(error)
         finally:
             self._consumer.close()
             self._ring()
@@ -172,8 +175,8 @@ class Reader(threading.Thread):
         return bool(self.reached) and all(position >= 0 for position in self.reached.values())
 
     def drain(self) -> Iterable[Item]:
-        """Yield what has come in."""
-        while self.inbox:
+        """Yield what has come in, and not what comes meanwhile: whoever takes it has other things to do too."""
+        for _ in range(len(self.inbox)):
             yield self.inbox.popleft()
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from publishers.ledger.progress import Progress
 from publishers.ledger.rows import feeds
 from publishers.ledger.writer import OUTAGES, MovedError, Writer
 from schemas.cluster import ClusterError, topic_ids
-from schemas.config import Config, Secrets
+from schemas.config import Config, ConfigError, Secrets
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ DELAYS_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 """How long to wait after the first, second, ... failure in a row."""
 STALLED_S = 120.0
 """A loop that has not turned for so long hangs: longer than any timeout inside it."""
-TROUBLES = (*OUTAGES, MovedError, KafkaException, ClusterError)
+TROUBLES = (*OUTAGES, MovedError, KafkaException, ClusterError, ConfigError)
+"""`ConfigError` too: a secret's file is missing for a moment while it is rotated."""
 
 
 class Ledger:
@@ -85,7 +86,7 @@ class Ledger:
         self._failures += 1
         self._retry_at = time.monotonic() + delay
         self._trouble = f"{type(error).__name__}: {error}"
-        metrics.UP.set(not isinstance(error, OUTAGES))
+        metrics.UP.set(not isinstance(error, (*OUTAGES, ConfigError)))
         metrics.SUSPENSIONS.inc()
         log.warning("the ledger is suspended", extra={"err": self._trouble, "retryInS": delay})
 
@@ -114,9 +115,11 @@ class Ledger:
     async def _keep(self, progress: Progress, taken: list[Taken]) -> None:
         now = time.monotonic()
         tick = now >= self._tick_at
-        await self._write(progress, progress.batch(taken, tick=tick))
-        self._failures, self._trouble = 0, ""
-        metrics.UP.set(1)
+        batch = progress.batch(taken, tick=tick)
+        await self._write(progress, batch)
+        if batch.moves:  # else nothing was asked of PostgreSQL, and nothing is proved
+            self._failures, self._trouble = 0, ""
+            metrics.UP.set(1)
         if tick:
             self._tick_at = now + TICK_S
             await self._tell(progress)

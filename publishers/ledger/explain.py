@@ -117,7 +117,8 @@ class _Case:
 
     @property
     def agrees(self) -> bool:
-        return self.listing.shown == self.desired
+        """Say whether the channel shows what it should; an unanswered call may have changed what it shows."""
+        return self.listing.shown == self.desired and self.listing.request_id is None
 
     @property
     def late(self) -> bool:

@@ -14,7 +14,7 @@ from publishers.ledger.explain import Report, Verdict, explain
 from publishers.ledger.explain_text import text
 from publishers.ledger.queries import facts
 from publishers.ledger.rows import feeds
-from publishers.ledger.writer import CONNECT_S, OUTAGES
+from publishers.ledger.writer import CONNECT_S, OUTAGES, connected
 from schemas.config import Config, ConfigError, Secrets, config_path, load
 from schemas.partition import partition_of
 from schemas.shapes import camel
@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def answer(config: Config, dsn: str, sku: str, last: int = LAST) -> Report:
-    """Ask the tables; raises one of the writer's `OUTAGES`."""
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_S, command_timeout=QUERY_S)
+    """Ask the tables; raises one of the writer's `OUTAGES`, or `ConfigError`."""
+    connection = await connected(dsn, QUERY_S)
     try:
         partition = partition_of(sku.encode(), config.kafka.partitions)
         found = await facts(connection, sku, feeds(config.channel_names), partition, max(0, last))

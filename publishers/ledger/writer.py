@@ -9,6 +9,7 @@ import asyncpg
 from publishers.ledger.batch import Batch, Slot
 from publishers.ledger.rows import Row
 from publishers.ledger.tables import BY_NAME
+from schemas.config import ConfigError
 
 CONNECT_S = 5.0
 COMMAND_S = 60.0
@@ -45,6 +46,20 @@ class SchemaError(Exception):
     """The database's tables are newer than this program: run the newer program."""
 
 
+async def connected(dsn: str, command_timeout: float) -> asyncpg.Connection:
+    """Connect; raises one of `OUTAGES`, or `ConfigError`, which names nothing of an address that cannot be read."""
+    try:
+        return await asyncpg.connect(dsn, timeout=CONNECT_S, command_timeout=command_timeout)
+    except OSError:
+        raise  # a refused certificate is a ValueError too
+    except ValueError:
+        # The client's own words quote what it took for a port: it may be a part of the password.
+        raise ConfigError(
+            "secret POSTGRES_DSN is no address: want postgresql://user:password@host:port/database,"
+            " with / # @ : and the like in the password percent-encoded"
+        ) from None
+
+
 class Writer:
     """
     Writes batches; `connect` first, and again after any error.
@@ -64,9 +79,9 @@ class Writer:
         return self._connection is not None and not self._connection.is_closed()
 
     async def connect(self) -> None:
-        """Connect and bring the tables up to date; raises one of `OUTAGES`, or `SchemaError`."""
+        """Connect and bring the tables up to date; raises one of `OUTAGES`, `ConfigError` or `SchemaError`."""
         if not self.up:
-            self._connection = await asyncpg.connect(self._dsn(), timeout=CONNECT_S, command_timeout=COMMAND_S)
+            self._connection = await connected(self._dsn(), COMMAND_S)
             await migrate(self._connection)
 
     async def close(self) -> None:

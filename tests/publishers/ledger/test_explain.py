@@ -204,3 +204,11 @@ def test_every_verdict_and_every_part_has_its_sentence() -> None:
 def test_an_age_has_one_unit(ms: int, words: str) -> None:
     """The largest that fits."""
     assert age(ms) == words
+
+
+def test_a_call_without_an_answer_is_not_in_step() -> None:
+    """The level is back at the number that was confirmed, but another was told since and may be what is shown."""
+    unsure = Shown(shown=10, shown_at=NOW - 9_000, sent=3, sent_at=NOW - 1_000, request_id="r")
+    found = line(facts(level(10), replace(state(status=Status.RETRYING), listings={"1": unsure})))
+    assert found.verdict is Verdict.RETRYING
+    assert sum(term.units for term in found.terms) == found.shown == 10

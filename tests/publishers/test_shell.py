@@ -1,0 +1,165 @@
+"""The shell around the controller: threads, secrets and transactions that go wrong."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from publishers import journal, membership, reader
+from publishers.journal import Journal
+from publishers.life import Life, Parts
+from publishers.membership import Membership
+from publishers.metrics import Metrics
+from publishers.push import Response
+from publishers.reader import Item, Reader
+from publishers.work import Call
+from schemas.config import ConfigError
+from schemas.settings import Config, Kafka
+
+CONFIG = Config(kafka=Kafka(bootstrap="127.0.0.1:1"))
+
+
+class Broken:
+    """A client whose every call fails in a way that nobody expects."""
+
+    def __init__(self, *_: Any) -> None:
+        """Take what a client takes."""
+
+    def list_topics(self, **_: Any) -> Any:
+        """Answer without the topics: a broker that has just started."""
+        return SimpleNamespace(topics={})
+
+    def subscribe(self, *_: Any, **__: Any) -> None:
+        """Fail."""
+        raise RuntimeError("a bug of the client")
+
+    def assign(self, _: Any) -> None:
+        """Take any partitions."""
+
+    def close(self) -> None:
+        """End."""
+
+
+async def test_a_reader_that_dies_of_anything_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its tables stay as they are, and the process looks well."""
+    monkeypatch.setattr(reader, "Consumer", Broken)
+    one = Reader(CONFIG, "shop", asyncio.Event())
+    one.start()
+    await asyncio.to_thread(one.join)
+    assert one.failed is not None
+    assert "listing" in one.failed or "stock.level" in one.failed
+
+
+async def test_a_membership_that_dies_of_anything_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the process stands by for ever."""
+    monkeypatch.setattr(membership, "Consumer", Broken)
+    one = Membership(CONFIG, "shop", asyncio.Event(), None)
+    one.start()
+    await asyncio.to_thread(one.join)
+    assert one.failed == "RuntimeError('a bug of the client')"
+
+
+async def test_a_member_that_is_put_out_for_good_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process has its name: the client never comes back by itself."""
+    fenced = KafkaError(KafkaError._FATAL, "fenced", fatal=True)
+
+    class Fenced(Broken):
+        def subscribe(self, *_: Any, **__: Any) -> None:
+            """Do nothing."""
+
+        def poll(self, _: float) -> Any:
+            """Return the error."""
+            return SimpleNamespace(error=lambda: fenced)
+
+    monkeypatch.setattr(membership, "Consumer", Fenced)
+    one = Membership(CONFIG, "shop", asyncio.Event(), "a")
+    one.start()
+    await asyncio.to_thread(one.join)
+    assert one.failed == "fenced"
+
+
+async def test_a_flood_of_records_does_not_keep_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in while records are taken up waits for the next round: calls are made in between."""
+    monkeypatch.setattr(reader, "Consumer", Broken)
+    one = Reader(CONFIG, "shop", asyncio.Event())
+    item = Item("listing", 0, b"shop|A", 0, None)
+    one.inbox.append(item)
+    taken = 0
+    for _ in one.drain():
+        taken += 1
+        one.inbox.append(item)
+        assert taken < 10
+    assert (taken, len(one.inbox)) == (1, 1)
+
+
+async def test_secrets_that_were_refused_and_then_missing_are_tried_when_they_are_back(bench_of: Any) -> None:
+    """The account was repaired without a new secret: an operator's `enable` must not be the last that helps."""
+    bench = bench_of("woocommerce", {"A": 5})
+    secrets: list[Any] = ["refused"]
+
+    def headers() -> dict[str, str]:
+        if not secrets:
+            raise ConfigError("secret SHOP_CONSUMER_KEY is missing")
+        return {"Authorization": secrets[0]}
+
+    async def send(*_: Any) -> Response:
+        return Response(status=401)
+
+    def call(level: int) -> Call:
+        bench.level("A", level)
+        planned = bench.plan()
+        assert isinstance(planned, Call)
+        return planned
+
+    monkey = SimpleNamespace(send=send)
+    given = SimpleNamespace(
+        channel="shop", controller=bench.controller, headers=headers, delivery=monkey, metrics=Metrics("shop")
+    )
+    life = Life(cast("Parts", given))
+    bench.now = life.progressed_at
+    await life._call(call(4))
+    life._look_around()
+    assert bench.controller.refused is not None
+    bench.controller.secrets_changed()
+    secrets.clear()
+    bench.now += 1_000
+    await life._call(call(3))
+    life._look_around()
+    assert bench.controller.refused == "secret SHOP_CONSUMER_KEY is missing"
+    secrets.append("refused")
+    life._look_around()
+    assert bench.controller.refused is None
+
+
+def producer_of(failures: int, groups: list[object]) -> Callable[[Any], Any]:
+    """Return a producer whose first marks are refused: the group has changed since it was asked."""
+
+    class Producer:
+        def __init__(self, _: Any) -> None:
+            self.left = failures
+
+        def send_offsets_to_transaction(self, _: Any, group: object, __: float) -> None:
+            groups.append(group)
+            if self.left:
+                self.left -= 1
+                raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, "old", txn_requires_abort=True))
+
+        def __getattr__(self, _: str) -> Callable[..., None]:
+            return lambda *_, **__: None
+
+    return Producer
+
+
+def test_a_mark_that_the_group_refuses_is_tried_with_the_group_as_it_is_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standby that joins changes the generation: the same answer again would fail for two minutes on end."""
+    groups: list[object] = []
+    waits: list[float] = []
+    monkeypatch.setattr(journal, "Producer", producer_of(2, groups))
+    monkeypatch.setattr("publishers.journal.time.sleep", waits.append)
+    generations = iter(range(10))
+    Journal(CONFIG, "shop").commit([], 7, lambda: next(generations))
+    assert groups == [0, 1, 2]
+    assert len(waits) == 2
