@@ -28,8 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the tests that take minutes")
 
 
+SERVERS = frozenset({"kafka", "postgres"})
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is marked `long` unless it is asked for."""
+    """
+    Skip what is marked `long` unless it is asked for, and keep what needs the servers together.
+
+    Tests run in two processes; all that use the run's broker or database go to one of them, so that there is one of
+    each in a run.
+    """
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("servers"))
     if not config.getoption("--long"):
         skip = pytest.mark.skip(reason="takes minutes: run with --long")
         for item in items:
@@ -101,7 +112,29 @@ class ConfigFile(Protocol):
 
 
 @pytest.fixture(scope="session")
-def config_file(kafka: "Kafka", run_folder: Path) -> ConfigFile:
+def prefixes() -> list[tuple[str, str]]:
+    """Return what `config_file` has made so far: the broker's address and the prefix."""
+    return []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def swept(prefixes: list[tuple[str, str]]) -> Iterator[None]:
+    """Delete a module's topics after it: a broker with thousands of partitions is slow for everybody after."""
+    yield
+    made = list(prefixes)
+    prefixes.clear()
+    if made:
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient({"bootstrap.servers": made[-1][0]})
+        known = admin.list_topics(timeout=EVENTUALLY_S).topics
+        ours = [name for name in known if name.startswith(tuple(prefix for _, prefix in made))]
+        for future in (admin.delete_topics(ours, operation_timeout=EVENTUALLY_S) if ours else {}).values():
+            future.result(EVENTUALLY_S)
+
+
+@pytest.fixture(scope="session")
+def config_file(kafka: "Kafka", run_folder: Path, prefixes: list[tuple[str, str]]) -> ConfigFile:
     """Return a maker of configuration files: each has its own prefix, so tests share the broker and nothing else."""
     from compose.runner.deployment import create_topics, write_config
 
@@ -116,6 +149,7 @@ def config_file(kafka: "Kafka", run_folder: Path) -> ConfigFile:
         merged["kafka"] = {"prefix": prefix, **merged["kafka"]}
         path = run_folder / "config" / f"{prefix}toml"
         write_config(path, bootstrap=kafka.bootstrap, channels=channels, sections=merged)
+        prefixes.append((kafka.bootstrap, prefix))
         if topics:
             create_topics(path)
         return path

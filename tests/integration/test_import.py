@@ -257,7 +257,7 @@ def test_a_cluster_that_does_not_answer_is_exit_code_3(
     """Nobody listens: one sentence, no traceback, no partial write."""
     from schemas import cluster
 
-    monkeypatch.setattr(cluster, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(cluster, "ANSWER_S", 1.0)
     path = config_file(CHANNELS, {"kafka": {"bootstrap": "127.0.0.1:9"}}, topics=False)
     bench = Bench(path, tmp_path, capsys)
     code, out, err = bench.say(bench.file("sku,qty\nA,1\n"), "--apply")
