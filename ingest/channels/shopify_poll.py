@@ -42,14 +42,14 @@ class State:
     """
     Where a reading stands: `query` as Shopify's search has it, from the cursor `after` on, `size` orders a page.
 
-    `todo` are orders still to be read whole, the first one's pieces in `part`; `reached` is what the page proves once
-    they are done.
+    `pending` are orders still to be read whole, the first one's pieces in `part`; `reached` is what the page proves
+    once they are done.
     """
 
     query: str
     after: str | None = None
     size: int = PER_PAGE
-    todo: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
     part: whole.Part | None = None
     reached: int | None = None
     ended: bool = False
@@ -62,14 +62,14 @@ def start(since: int) -> State:
 
 def some(numbers: Sequence[str]) -> State:
     """Read these orders only, each one whole."""
-    return State(query="", todo=tuple(f"gid://shopify/Order/{number}" for number in numbers), ended=True)
+    return State(query="", pending=tuple(f"gid://shopify/Order/{number}" for number in numbers), ended=True)
 
 
 def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
     """Return the call for one page, or for one piece of a long order."""
     variables: Mapping[str, str | int | None]
-    if state.todo:
-        text, variables = whole.query(state.todo[0], state.part)
+    if state.pending:
+        text, variables = whole.query(state.pending[0], state.part)
     else:
         text, variables = QUERY, {"first": state.size, "after": state.after, "query": state.query}
     version = channel.api_version or API_VERSION
@@ -96,7 +96,7 @@ def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] |
     data = value.get("data")
     if not isinstance(data, dict):
         return Later(why="the answer holds no data")
-    page = _piece(state, data) if state.todo else _page(state, data)
+    page = _piece(state, data) if state.pending else _page(state, data)
     return replace(page, pause_ms=_pause(value)) if isinstance(page, Page) else page
 
 
@@ -137,17 +137,17 @@ def _page(state: State, data: Object) -> Page[State] | Later:
         return Later(why="the answer holds no orders")
     if not isinstance(nodes, list) or (more and (not isinstance(cursor, str) or cursor == state.after)):
         return Later(why="the answer's pages do not follow one another")
-    orders, todo, refused = _sorted_out(nodes)
+    orders, pending, refused = _sorted_out(nodes)
     times = [time for time in (_modified(node) for node in nodes) if time is not None]
     following = replace(
         state,
         after=cursor if more else state.after,
-        todo=todo,
+        pending=pending,
         part=None,
         reached=max(times, default=None),
         ended=not more,
     )
-    done = not todo
+    done = not pending
     return Page(
         orders=tuple(orders),
         through=following.reached if done else None,
@@ -158,16 +158,16 @@ def _page(state: State, data: Object) -> Page[State] | Later:
 
 def _sorted_out(nodes: Sequence[Any]) -> tuple[list[Order], tuple[str, ...], list[Refused]]:
     """Return the orders that are whole, the ids of those that are not, and what is no order."""
-    orders, todo, refused = list[Order](), list[str](), list[Refused]()
+    orders, pending, refused = list[Order](), list[str](), list[Refused]()
     for node in nodes:
         try:
             if whole.overflows(node):
-                todo.append(str(node["id"]))
+                pending.append(str(node["id"]))
             else:
                 orders.append(whole.order(node, whole.lines(node), whole.refunds(node)))
         except NotUnderstood as error:
             refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=whole.number_of(node)))
-    return orders, tuple(todo), refused
+    return orders, tuple(pending), refused
 
 
 def _modified(node: Any) -> int | None:
@@ -180,19 +180,19 @@ def _modified(node: Any) -> int | None:
 def _piece(state: State, data: Object) -> Page[State] | Later:
     """Take one piece of a long order; with the last one the order is whole."""
     try:
-        part, order = whole.take(state.part, data, state.todo[0])
+        part, order = whole.take(state.part, data, state.pending[0])
         refused: tuple[Refused, ...] = ()
     except NotUnderstood as error:
         part, order = None, None
-        number = whole.number_of({"id": state.todo[0]})
+        number = whole.number_of({"id": state.pending[0]})
         refused = (Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=number),)
     if part is not None:
         return Page(orders=(), through=None, next=replace(state, part=part))
-    todo = state.todo[1:]
-    following = replace(state, todo=todo, part=None)
+    pending = state.pending[1:]
+    following = replace(state, pending=pending, part=None)
     return Page(
         orders=(order,) if order else (),
-        through=None if todo else state.reached,
-        next=None if not todo and state.ended else following,
+        through=None if pending else state.reached,
+        next=None if not pending and state.ended else following,
         refused=refused,
     )

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from ingest import lines
 from ingest.channels import WEBHOOKS
 from ingest.message import Arrival
+from publishers.push import NAMES, ChannelDown, Response, Retry, Row, Shows, Throttled, Verdict
+from publishers.push import Kind as Push
 from schemas.channel_records import Component, Listing
 from schemas.settings import Kind
 
@@ -135,3 +138,44 @@ class Desk:
 def desk() -> Desk:
     """Return what signs and reads."""
     return Desk()
+
+
+def word(verdict: Verdict) -> str:
+    """Write a verdict as the files do."""
+    name = NAMES[type(verdict)]
+    match verdict:
+        case Throttled(after_ms):
+            return f"{name} {after_ms}"
+        case Shows(quantity):
+            return f"shows {quantity}"
+        case Retry(unsure=True) | ChannelDown(unsure=True):
+            return f"{name}_unsure"
+    return name
+
+
+def response(given: dict[str, Any]) -> Response:
+    """Make the response of a file."""
+    body = given["text"].encode() if "text" in given else orjson.dumps(given.get("body"))
+    return Response(
+        status=given["status"],
+        headers=given.get("headers", {}),
+        body=body,
+        err=given.get("err", ""),
+        unsent=given.get("unsent", False),
+    )
+
+
+@pytest.fixture
+def judges() -> Callable[[Push, Callable[[int], list[Row]], Path], None]:
+    """Return a check: a kind judges the answer in a file as it says, row by row, budget included."""
+
+    def check(kind: Push, rows: Callable[[int], list[Row]], path: Path) -> None:
+        case = json.loads(path.read_text(encoding="utf-8"))
+        back = kind.READ_BACK
+        classify = back.classify if case.get("reads") and back is not None else kind.classify
+        answer = classify(rows(case["rows"]), response(case["response"]))
+        assert [word(verdict) for verdict in answer.verdicts] == case["verdicts"]
+        assert (answer.available, answer.cost) == (case.get("available"), case.get("cost"))
+        assert all(verdict.reason for verdict in answer.verdicts if hasattr(verdict, "reason"))
+
+    return check

@@ -1,6 +1,6 @@
 """How Shopify is told levels, and what its answers mean: each file in `pushes/` is one answer."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,11 @@ import orjson
 import pytest
 
 from publishers.channels import shopify as kind
-from publishers.push import NAMES, Account, ChannelDown, Response, Retry, Row, Shows, Throttled, Verdict
+from publishers.push import Account, Kind, Row
 from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
+Judges = Callable[[Kind, Callable[[int], list[Row]], Path], None]
 ACCOUNT = Account(api_version="2026-10", location="gid://shopify/Location/1")
 
 
@@ -26,43 +27,10 @@ def rows(count: int) -> list[Row]:
     return [Row(sku=f"S{n}", listing=listing(n), quantity=5 + n, version=1, expected=9 + n) for n in range(count)]
 
 
-def word(verdict: Verdict) -> str:
-    """Write a verdict as the files do."""
-    name = NAMES[type(verdict)]
-    match verdict:
-        case Throttled(after_ms):
-            return f"{name} {after_ms}"
-        case Shows(quantity):
-            return f"shows {quantity}"
-        case Retry(unsure=True) | ChannelDown(unsure=True):
-            return f"{name}_unsure"
-    return name
-
-
-def response(given: dict[str, Any]) -> Response:
-    """Make the response of a file."""
-    body = given["text"].encode() if "text" in given else orjson.dumps(given.get("body"))
-    return Response(
-        status=given["status"],
-        headers=given.get("headers", {}),
-        body=body,
-        err=given.get("err", ""),
-        unsent=given.get("unsent", False),
-    )
-
-
 @pytest.mark.parametrize("path", PUSHES, ids=lambda path: path.stem)
-def test_every_answer_gets_its_verdicts(path: Path) -> None:
+def test_every_answer_gets_its_verdicts(path: Path, judges: Judges) -> None:
     """Row by row, with what the answer says of the budget."""
-    case = json.loads(path.read_text(encoding="utf-8"))
-    told = rows(case["rows"])
-    back = kind.READ_BACK
-    classify = back.classify if case.get("reads") and back is not None else kind.classify
-    answer = classify(told, response(case["response"]))
-    assert [word(verdict) for verdict in answer.verdicts] == case["verdicts"]
-    assert (answer.available, answer.cost) == (case.get("available"), case.get("cost"))
-    reasons = [verdict.reason for verdict in answer.verdicts if hasattr(verdict, "reason")]
-    assert all(reasons)
+    judges(kind, rows, path)
 
 
 def body(told: list[Row], request_id: str = "r1") -> dict[str, Any]:
