@@ -17,20 +17,15 @@ from rich.console import Console
 
 from compose.flashsale import report
 from compose.flashsale.demand import BadFile, Demand, from_rows, made_up
-from compose.flashsale.deployment import LISTING_COLUMNS, PARTITIONS, Deployment, NotDeployed, deploy
-from compose.flashsale.drive import NotInStep, Run, in_step, play, rest
+from compose.flashsale.deployment import LISTING_COLUMNS, PARTITIONS, Deployment, deploy
+from compose.flashsale.drive import Run, in_step, play, rest
 from compose.flashsale.shops import Control, listing_row
 from compose.flashsale.view import watch
 from compose.flashsale.witness import Witness
-from compose.runner.child import ChildEnded, ChildNotReady
-from compose.runner.deployment import TopicsNotCreated
-from compose.runner.image import NotFormatted
-from compose.runner.jars import NotFetched
-from compose.runner.postgres import NotStarted
+from compose.runner.errors import CannotRun
 from compose.runner.stack import Stack, stack
 
 CHANNELS = ("shopify-uk", "woo-eu")
-FAULTS = (BadFile, OSError, NotDeployed, NotInStep, NotFetched, NotFormatted, NotStarted, ChildEnded, ChildNotReady)
 COLUMNS = 110
 """How wide lines are where there is no terminal to ask."""
 CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -44,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: sys.exit(130))
     try:
         return _rehearse(args, console)
-    except (*FAULTS, TopicsNotCreated) as error:
+    except (BadFile, OSError, CannotRun) as error:
         console.print(str(error), style="red", highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:

@@ -11,7 +11,6 @@ from schemas.words import ChannelName, Millis, Policy, Units
 
 Url = Annotated[str, Pattern(r"https?://[^\s?#]+[^\s?#/]|")]
 Positive = Annotated[int, Range(1, 2**40)]
-Natural = Annotated[int, Range(0, 2**40)]
 Percent = Annotated[int, Range(0, 100)]
 Short = Annotated[str, Bytes(0, 1_000)]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from compose.flashsale.shops import KINDS, Account, open_account
 from compose.runner.child import Child
 from compose.runner.deployment import create_topics, write_config
+from compose.runner.errors import CannotRun
 from compose.runner.ports import LOOPBACK, free_ports
 from compose.runner.processes import HOME
 from compose.runner.stack import Stack
@@ -25,7 +26,7 @@ IMPORT_S = 60.0
 LISTING_COLUMNS = ("channel", "listing_id", "sku", "variant", "inventory_item", "product", "variation")
 
 
-class NotDeployed(RuntimeError):  # noqa: N818 - the sentence that the user reads
+class NotDeployed(CannotRun):
     """A step of the set-up failed; the message has its output."""
 
 

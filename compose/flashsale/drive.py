@@ -13,6 +13,7 @@ from compose.flashsale.evidence import Evidence
 from compose.flashsale.oracle import Judgement, judge
 from compose.flashsale.shops import Control
 from compose.flashsale.witness import Witness
+from compose.runner.errors import CannotRun
 
 OUTAGE_S = 10
 OUTAGE_AFTER = 0.3
@@ -24,7 +25,7 @@ POLL_S = 0.5
 IN_STEP_S = 60.0
 
 
-class NotInStep(RuntimeError):  # noqa: N818 - the sentence that the user reads
+class NotInStep(CannotRun):
     """The shops did not show the initial stock in time."""
 
 

@@ -21,7 +21,8 @@ from jgo.maven import MavenContext, PythonResolver
 
 from compose.runner.cache import scratch
 from compose.runner.errors import CannotRun
-from compose.runner.lock import JARS, KAFKA_VERSION, Jar
+from compose.runner.jar import Jar
+from compose.runner.lock import JARS, KAFKA_VERSION
 from compose.runner.progress import MIB, Meter, download_meter
 
 PARALLEL = 4

@@ -12,24 +12,9 @@ from compose.runner.lock import KAFKA_VERSION
 
 HEAD = '''"""The jars of Kafka's run-time class path, written by `python -m compose.runner.relock`: do not edit."""
 
-from typing import NamedTuple
+from compose.runner.jar import Jar
 
 KAFKA_VERSION = "{version}"
-
-
-class Jar(NamedTuple):
-    """One jar: its Maven coordinate `group:artifact:version`, size in bytes and SHA-256."""
-
-    coordinate: str
-    size: int
-    sha256: str
-
-    @property
-    def filename(self) -> str:
-        """Return the jar's file name."""
-        _group, artifact, version = self.coordinate.split(":")
-        return f"{{artifact}}-{{version}}.jar"
-
 
 JARS: tuple[Jar, ...] = (
 '''

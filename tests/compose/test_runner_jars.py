@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from compose.runner import jars
-from compose.runner.lock import JARS, KAFKA_VERSION, Jar
+from compose.runner.jar import Jar
+from compose.runner.lock import JARS, KAFKA_VERSION
 
 CONTENTS = {"one": b"first jar" * 1000, "two": b"second jar" * 2000}
 LOCKED = tuple(
