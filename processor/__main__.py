@@ -1,4 +1,4 @@
-"""`python -m processor --config FILE`: run one worker."""
+"""`python -m processor --config FILE`: run one worker; `python -m processor skip|resume`: move a partition on."""
 
 import argparse
 import asyncio
@@ -17,7 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Check everything, then work until told to stop; returns the exit code (see `processor.exits`)."""
     from processor.exits import Exit
 
-    arguments = _arguments(argv)
+    chosen = list(sys.argv[1:] if argv is None else argv)
+    if chosen and not chosen[0].startswith("-"):
+        return _command(chosen)
+    arguments = _arguments(chosen)
     setup("processor")
     quiet_libraries()
     try:
@@ -33,6 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(faults), file=sys.stderr)
         return Exit.CLUSTER
     return _work(config, arguments)
+
+
+def _command(argv: list[str]) -> int:
+    from processor import skip_cli
+
+    return skip_cli.main(argv)
 
 
 def _work(config: Config, arguments: argparse.Namespace) -> int:
@@ -73,6 +82,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "'' joins without one, and a killed worker's partitions then wait for its session to time out",
     )
     parser.add_argument("--check", action="store_true", help="check configuration and cluster, then end")
+    parser.epilog = "`python -m processor skip --help` says how a partition that has stopped goes on."
     return parser.parse_args(argv)
 
 

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 from aiokafka.structs import OffsetAndMetadata
 
 from processor.deck import Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.inbox import Clearance, Inbox, Item
+from processor.marks import Mark
 from processor.plan import Lane as LaneFacts
 from processor.plan import Plan, plan
 from processor.producer import UnknownOutcomeError
@@ -65,6 +67,8 @@ class Lane:
         self.facts = LaneFacts(partition=partition, partitions=deck.partitions, topic_ids={})
         self.next: dict[Source, int] = {}
         self.committed: dict[Source, int | None] = {}
+        self.marks: dict[Source, Mark] = {}
+        self.seen: Mapping[TopicPartition, OffsetAndMetadata] = {}
         self.inbox = Inbox(deck.batch_max * INBOX_BATCHES)
         self.state = State.OPENING
         self.reason = ""
@@ -182,7 +186,7 @@ class Lane:
 
     async def _commit(self, done: Plan, after: Mapping[Source, int]) -> None:
         positions = {
-            self.deck.source(source, self.partition): OffsetAndMetadata(offset, self.facts.topic_ids[source])
+            self.deck.source(source, self.partition): OffsetAndMetadata(offset, self._mark(source).at(offset).text())
             for source, offset in after.items()
         }
         attempt = 0
@@ -192,11 +196,15 @@ class Lane:
             except (KafkaError, UnknownOutcomeError, TimeoutError) as error:
                 self.deck.metrics.retries.inc()
                 if await self._came_true(error, after):
-                    return
+                    break
                 await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
                 attempt += 1
             else:
-                return
+                break
+        self.seen = positions
+
+    def _mark(self, source: Source) -> Mark:
+        return self.marks.get(source) or Mark(topic_id=self.facts.topic_ids[source])
 
     async def _came_true(self, error: BaseException, after: Mapping[Source, int]) -> bool:
         """

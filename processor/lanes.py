@@ -25,6 +25,11 @@ QUIESCE_S = 8.0
 OPENINGS = 4
 """Lanes that read their tables back at the same time."""
 
+
+def _nothing(_: int) -> None:
+    """Open nothing: no assignment has come yet."""
+
+
 Seek = Callable[[Mapping[TopicPartition, int]], Awaitable[None]]
 
 
@@ -44,6 +49,7 @@ class Lanes:
         self._round = 0
         self._since = time.monotonic()
         self.assigned = False
+        self._begin: Callable[[int], None] = _nothing
         self.progress = Progress()
         self.wake = asyncio.Event()
         self.failed: asyncio.Future[FatalError] = asyncio.get_running_loop().create_future()
@@ -76,11 +82,37 @@ class Lanes:
         def still() -> bool:
             return turn == self._round and current()
 
-        for partition in partitions:
+        def begin(partition: int) -> None:
             task = asyncio.create_task(self._open(partition, still, seek), name=f"open-{partition}")
             self._opening[partition] = task
             task.add_done_callback(partial(self._opened, partition))
+
+        for partition in partitions:
+            begin(partition)
+        self._begin = begin
         self.assigned = turn == self._round
+
+    async def revive(self) -> None:
+        """
+        Open those stopped lanes anew whose positions were written since they stopped: an operator has decided.
+
+        `skip` and `resume` write them in a transaction of the partition's own producer, so whoever owns the partition
+        finds the decision, and finds it once.
+        """
+        stopped = [lane for lane in self._lanes.values() if lane.state is State.WEDGED]
+        places = {lane.partition: list(self.deck.sources(lane.partition).values()) for lane in stopped}
+        if not stopped:
+            return
+        turn, found = self._round, await self.deck.reader.committed([tp for tps in places.values() for tp in tps])
+        for lane in stopped:
+            now = {tp: found[tp] for tp in places[lane.partition] if tp in found}
+            if turn != self._round or self._lanes.get(lane.partition) is not lane or now == dict(lane.seen):
+                continue
+            log.info("partition %d is tried again: its position was written", lane.partition)
+            await self._drop([lane.partition])
+            self._since = time.monotonic()
+            if turn == self._round:
+                self._begin(lane.partition)
 
     async def _drop(self, partitions: Iterable[int]) -> None:
         gone = [self._lanes.pop(partition) for partition in list(partitions)]

@@ -14,11 +14,12 @@ import orjson
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from processor import marks
 from processor.deck import Deck
 from processor.exits import WedgedError
 from processor.lane import Lane
 from processor.plan import Lane as LaneFacts
-from processor.positions import Evidence, Stop, resume
+from processor.positions import Evidence, Stop, carried, resume
 from processor.sources import Source
 from processor.store import View
 
@@ -49,9 +50,10 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
         raise OvertakenError
     await lane.writer.fence()
     highest = await _replay(lane)
-    evidence = await _evidence(deck, lane.partition, ids, highest)
+    evidence, lane.seen = await gather(deck, lane.partition, ids, highest)
     lane.facts = LaneFacts(partition=lane.partition, partitions=deck.partitions, topic_ids=ids)
     lane.committed = {source: known.committed for source, known in evidence.items()}
+    lane.marks = {source: carried(known) for source, known in evidence.items()}
     lane.next = {source: _position(source, known) for source, known in evidence.items()}
     seconds = time.monotonic() - started
     deck.metrics.recovery.observe(seconds)
@@ -93,9 +95,14 @@ def _raise(highest: dict[str, int], values: list[bytes]) -> None:
                 highest[topic_id] = offset
 
 
-async def _evidence(
+async def gather(
     deck: Deck, partition: int, ids: Mapping[Source, str], highest: Mapping[str, int]
-) -> dict[Source, Evidence]:
+) -> tuple[dict[Source, Evidence], dict[TopicPartition, OffsetAndMetadata]]:
+    """
+    Look up what is known of a lane's two source partitions, given the highest source offsets in its tables.
+
+    Returns the evidence, and the group's positions as they stood.
+    """
     sources = deck.sources(partition)
     tps = list(sources.values())
     reader = deck.reader
@@ -107,11 +114,11 @@ async def _evidence(
         return Evidence(
             topic_id=ids[source],
             committed=None if position is None else position.offset,
-            committed_id="" if position is None else position.metadata,
+            mark=marks.read("" if position is None else position.metadata),
             in_state=highest.get(ids[source]),
             start=starts[tp],
             end=ends[tp],
             former=former,
         )
 
-    return {source: known(source, tp) for source, tp in sources.items()}
+    return {source: known(source, tp) for source, tp in sources.items()}, committed

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -35,6 +35,7 @@ DRAIN_S = 9.0
 WATCH_S = 1.0
 LAG_S = 5.0
 IDENTITY_S = 5.0
+DECISIONS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ async def run(config: Config, chosen: Options) -> Exit:
 
 
 async def _work(config: Config, chosen: Options) -> Exit:
-    deck = _deck(config)
+    deck = deck_for(config)
     await deck.reader.start()
     lanes = Lanes(deck)
     app = make(config, deck, lanes, chosen.instance)
@@ -66,7 +67,7 @@ async def _work(config: Config, chosen: Options) -> Exit:
     host, port = address(runner)
     print(f"READY {host}:{port}", flush=True)  # noqa: T201 - how a supervisor learns the address
     stopped = _stop_signals()
-    working = [asyncio.create_task(work) for work in (app.start(), _watch(app, lanes), _lag(lanes), _identity(lanes))]
+    working = [asyncio.create_task(work) for work in (app.start(), *_side_jobs(app, lanes))]
     for task in working:
         task.add_done_callback(lambda done: _ended(done, lanes))
     fatal = await _first(stopped, lanes.failed)
@@ -81,12 +82,17 @@ async def _work(config: Config, chosen: Options) -> Exit:
     return Exit.OK
 
 
+def _side_jobs(app: App, lanes: Lanes) -> tuple[Coroutine[Any, Any, None], ...]:
+    return _watch(app, lanes), _lag(lanes), _identity(lanes), _decisions(lanes)
+
+
 def _ended(task: asyncio.Task[object], lanes: Lanes) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         lanes.fail(error)
 
 
-def _deck(config: Config) -> Deck:
+def deck_for(config: Config) -> Deck:
+    """Return the fixed parts of a worker, or of a command beside the workers; nothing is connected yet."""
     client = options.client(config.kafka)
     names = Names(group=config.kafka.group("processor"), prefix=config.kafka.prefix)
 
@@ -170,6 +176,13 @@ async def _identity(lanes: Lanes) -> None:
             lanes.identify(await asyncio.to_thread(lanes.deck.topic_ids))
         except (ClusterError, TimeoutError) as error:
             log.warning("the topics' ids cannot be looked up: %s", error)
+
+
+async def _decisions(lanes: Lanes) -> None:
+    """Look for what an operator has decided about partitions that stopped."""
+    while True:
+        await asyncio.sleep(DECISIONS_S)
+        await lanes.revive()
 
 
 async def _drain(app: App, lanes: Lanes) -> None:
