@@ -125,7 +125,7 @@ async def _run(
         watching.cancel()
         result = report.summary(demand, evidence, verdict, _facts(deployment.stack, setup_s))
         report.show(console, result, verdict)
-        why = await asyncio.to_thread(deployment.run, "publishers", "explain", demand.hot[0])
+        why = await asyncio.to_thread(deployment.run, "publishers", "explain", verdict.wrong_sku or demand.hot[0])
         console.print(why, highlight=False, markup=False, soft_wrap=True)
         return result
 

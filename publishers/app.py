@@ -45,6 +45,7 @@ def setup(config: Config, channel: Channel) -> Setup:
         ladder=retry.scaled(channel.ladder_ms or kind.LADDER, scale),
         call_timeout_ms=channel.call_timeout_ms,
         gate=Gate(channel.mode),
+        partitions=config.kafka.partitions,
         draw=lambda: chance.randint(0, retry.DRAWS),
         scale=scale,
     )

@@ -10,20 +10,15 @@ from dataclasses import replace
 
 from publishers.push import Row
 from publishers.rules import number, target
-from publishers.sales import Sales, key, units
+from publishers.sales import Sales
 from schemas.channel_records import ChannelLevel, Listing, Shown
-from schemas.records import OrderOutcome, StockLevel
+from schemas.records import StockLevel
 from schemas.settings import Rules
-from schemas.words import CauseKind
 
 HIDDEN_MARGIN_MS = 5_000
 """By how much the order poll must have passed the discovery of hidden sales before they are written off."""
 SETTLE_MS = 5_000
 """How long the processor has to decide what the poll has read: the poll's mark comes before the levels it leads to."""
-CLOCK_MARGIN_MS = 1_000
-"""How far the channel's clock may be ahead of ours when an order is matched with hidden sales."""
-SOURCE_MARGIN_MS = 5_000
-"""How long after our last write an order must have been placed to be surely younger than it."""
 
 
 def told_version(observed: ChannelLevel) -> int:
@@ -50,7 +45,6 @@ class Book:
         self._marks: deque[tuple[int, int]] = deque()
         self._through = 0
         self._rules_for = rules_for
-        self._ahead: dict[str, list[OrderOutcome]] = {}
         self._places: dict[str, dict[int, Listing]] = {}
 
     def put_listing(self, listing_id: str, listing: Listing | None, partition: int) -> set[str]:
@@ -108,84 +102,6 @@ class Book:
 
     def _differs(self, quantity: int, shown: Shown, sku: str) -> bool:
         return quantity != shown.shown or shown.request_id is not None or bool(self.sales.known(sku))
-
-    def settle_told(self) -> None:
-        """
-        Take out the sales that the last owner has told about.
-
-        The tables come in any order: a sale read after the channel's record would count twice, and hide another.
-        """
-        for sku, observed in self.observed.items():
-            self.sales.settle_through(sku, told_version(observed))
-
-    def doubt(self) -> None:
-        """Mark what may have been sold while nobody listened: levels that moved since they were last told."""
-        for sku, level in self.levels.items():
-            observed = self.observed.get(sku)
-            if observed is not None and level.version > told_version(observed):
-                self.sales.add(sku, "takeover", 0)
-
-    def sale(self, outcome: OrderOutcome) -> bool:
-        """Take up a decision about this channel's own order; returns whether hidden units were found in it."""
-        if outcome.channel != self.channel:
-            return False
-        level = self.levels.get(outcome.sku)
-        if outcome.version is not None and (level is None or level.version < outcome.version):
-            # Its level is about to arrive; until then the desired number does not know of it either.
-            self._ahead.setdefault(outcome.sku, []).append(outcome)
-            return False
-        return self._decided(outcome)
-
-    def _decided(self, outcome: OrderOutcome) -> bool:
-        return self._sold(outcome.sku, key(outcome.order_id, outcome.version), units(outcome), outcome.ordered_at)
-
-    def _sold(self, sku: str, sale: str, taken: int, ordered_at: int) -> bool:
-        if not taken or not self.sales.add(sku, sale, taken):
-            return False
-        observed = self.observed.get(sku)
-        found_at = self.hiding.get(sku)
-        if observed is None or found_at is None or taken < 0 or ordered_at > found_at + CLOCK_MARGIN_MS:
-            return False
-        self.sales.settle(sku, [sale])
-        if taken > observed.hidden:
-            self.sales.add(sku, f"{sale}+", taken - observed.hidden)
-        self.put_observed(replace(observed, hidden=max(0, observed.hidden - taken)))
-        return True
-
-    def put_level(self, level: StockLevel) -> ChannelLevel | None:
-        """
-        Take up a level; returns the channel's record where its own sale has already brought it to the desired number.
-
-        That is believed only if nothing else can have moved it (design: "The source channel"); else it is told.
-        """
-        self.levels[level.sku] = level
-        for outcome in self._ahead.pop(level.sku, ()):
-            self.sale(outcome)
-        cause = level.cause
-        if cause.kind is not CauseKind.ORDER or cause.channel != self.channel:
-            return None
-        inferred = self._inferred(level)
-        if cause.listing_sku == level.sku and cause.ordered_at is not None:
-            self._sold(level.sku, str(level.version), cause.delta, cause.ordered_at)
-        if inferred is not None:
-            self.sales.settle(level.sku, self.sales.known(level.sku))
-            self.put_observed(inferred)
-        return inferred
-
-    def _inferred(self, level: StockLevel) -> ChannelLevel | None:
-        cause, observed, listings = level.cause, self.observed.get(level.sku), self.listings.get(level.sku, {})
-        if observed is None or len(listings) != 1 or cause.listing_sku != level.sku or cause.delta <= 0:
-            return None
-        (listing_id,) = listings
-        shown, desired = self.shown(level.sku, listing_id), self.desired(level.sku)
-        if desired is None or shown.shown is None or shown.request_id is not None or observed.hidden:
-            return None
-        if set(self.sales.known(level.sku)) - {str(level.version)}:
-            return None
-        if (cause.ordered_at or 0) <= (shown.sent_at or 0) + SOURCE_MARGIN_MS or shown.shown - cause.delta != desired:
-            return None
-        told = replace(shown, shown=desired, inferred=True)
-        return replace(observed, listings={**observed.listings, listing_id: told})
 
     def polled(self, through: int, now: int) -> None:
         """Take up how far the order poll has come; it counts when the processor has had its time."""

@@ -11,7 +11,8 @@ from itertools import islice
 
 from publishers import circuit, fold, limiter, push, retry
 from publishers.answers import hidden_units, log_rows
-from publishers.book import Book, told_version
+from publishers.book import Book
+from publishers.hearing import Hearing
 from publishers.picking import Picker
 from publishers.tasks import Tasks
 from publishers.work import GATES, Call, Gate, Setup
@@ -35,8 +36,9 @@ class Controller:
         """Start as a standby: tables are kept, nothing is queued."""
         self.setup = setup
         self.book = book
+        self.hearing = Hearing(book, setup.partitions)
         self.tasks = Tasks(setup, book)
-        self.picker = Picker(setup, self.tasks)
+        self.picker = Picker(setup, self.tasks, self.hearing.position)
         self.budget = limiter.full(setup.windows, now)
         self.circuit = circuit.Circuit()
         self.gate = setup.gate
@@ -47,8 +49,7 @@ class Controller:
     def activate(self, now: int) -> None:
         """Become the one that tells: everything that differs is work."""
         self.active = True
-        self.book.settle_told()
-        self.book.doubt()
+        self.hearing.begin()
         self.tasks.index(now)
         # The observed ones too: what was in trouble when its listing ended is in step, and no probe.
         for sku in {**self.book.listings, **self.book.observed}:
@@ -57,11 +58,11 @@ class Controller:
 
     def level(self, record: StockLevel, now: int) -> None:
         """Take up a level."""
-        inferred = self.book.put_level(record)
+        changed = self.hearing.level(record)
         if not self.active:
             return
-        if inferred is not None and self.gate is Gate.PUSH:
-            self.tasks.store(replace(inferred, at=now))
+        if changed is not None and self.gate is Gate.PUSH:
+            self.tasks.store(replace(changed, at=now))
         self.tasks.newer(record.sku, now)
 
     def listing(self, listing_id: str, record: Listing | None, partition: int, now: int) -> None:
@@ -74,13 +75,12 @@ class Controller:
         """Take up what the active publisher wrote; the active one knows it already."""
         if not self.active:
             self.book.put_observed(record)
-            self.book.sales.settle_through(record.sku, told_version(record))
 
-    def outcome(self, record: OrderOutcome, now: int) -> None:
-        """Take up a decision about an order of this channel: it may be a sale that was hidden."""
-        found = self.book.sale(record)
-        if self.active and found:
-            self._hidden_ended(record.sku, now)
+    def outcome(self, record: OrderOutcome, offset: int, now: int) -> None:
+        """Take up a decision about an order of this channel, read at `offset`: it may be a sale that was hidden."""
+        changed = self.hearing.outcome(record, offset)
+        if self.active and changed:
+            self._changed(record.sku, now)
         elif self.active and record.channel == self.setup.channel:
             self.tasks.touch(record.sku, now)
 
@@ -91,9 +91,9 @@ class Controller:
 
     def _end_hidden(self, now: int) -> None:
         for sku in self.book.passed(now):
-            self._hidden_ended(sku, now)
+            self._changed(sku, now)
 
-    def _hidden_ended(self, sku: str, now: int) -> None:
+    def _changed(self, sku: str, now: int) -> None:
         if self.gate is Gate.PUSH:
             self.tasks.store(replace(self.book.observed[sku], at=now))
         self.tasks.touch(sku, now)
@@ -223,8 +223,10 @@ class Controller:
                 record = replace(record, hidden=record.hidden + hidden_units(self.book, row, verdict.quantity))
             if isinstance(verdict, push.Delivered):
                 self.book.sales.settle(sku, call.sales.get(sku, ()))
+                record = replace(record, heard=max(record.heard, call.heard.get(sku, 0)))
         if any(isinstance(verdict, push.Shows) for _, verdict in judged):
             self.book.sales.settle(sku, self.book.sales.known(sku))
+            record = replace(record, heard=max(record.heard, self.hearing.position(sku)))
         if record.hidden > old.hidden:
             self.book.hiding[sku] = now
         self.tasks.store(record)

@@ -21,14 +21,14 @@ from publishers.journal import Journal, LostError
 from publishers.membership import Membership
 from publishers.metrics import Metrics
 from publishers.push import Credentials, Delivered
-from publishers.reader import Item, Reader
+from publishers.reader import Item, Place, Reader
 from publishers.work import Call, Gate
 from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
 from schemas.cluster import now_ms
 from schemas.config import ConfigError
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
-from schemas.topics import LISTING, channel_level
+from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_LEVEL, channel_level
 from schemas.words import Command
 
 FRESH_MS = 2_000
@@ -106,18 +106,27 @@ class Life:
         parts = self.parts
         self._journal = await self._in_thread(lambda: Journal(parts.config, parts.channel))
         try:
-            ends = await asyncio.to_thread(parts.reader.ends, channel_level(parts.channel))
+            # In this order: the level of every outcome before that end is then among the levels.
+            outcomes = await asyncio.to_thread(parts.reader.ends, ORDER_OUTCOME)
+            for name in (STOCK_LEVEL, channel_level(parts.channel)):
+                await self._pass(await asyncio.to_thread(parts.reader.ends, name))
         except (KafkaException, TimeoutError) as error:
             raise LostError(f"the end of the tables is not known: {error}") from None
-        while not parts.reader.passed(ends) and not parts.stop.is_set():
-            await self._take_in()
-            await self._sleep(STANDBY_S)
-        await self._take_in()
+        ends = {partition: end for (_, partition), end in outcomes.items()}
+        parts.reader.hear(self.controller.hearing.listen_from(ends))
+        await self._pass(outcomes)
         self.controller.activate(now_ms())
         for offset, command in self._replays:
             if offset >= parts.membership.executed:
                 self._execute(offset, command)
         log.info("active", extra={"channel": parts.channel, "dirty": len(self.controller.tasks.queue)})
+
+    async def _pass(self, ends: Mapping[Place, int]) -> None:
+        """Take in what stands before these offsets."""
+        while not self.parts.reader.passed(ends) and not self.parts.stop.is_set():
+            await self._take_in()
+            await self._sleep(STANDBY_S)
+        await self._take_in()
 
     async def _work(self) -> None:
         while not self.parts.stop.is_set() and self.parts.membership.owned:
@@ -209,7 +218,7 @@ class Life:
             case StockLevel():
                 controller.level(value, now)
             case OrderOutcome():
-                controller.outcome(value, now)
+                controller.outcome(value, item.offset, now)
             case ChannelLevel():
                 controller.observed(value)
             case Watermark():

@@ -1,5 +1,6 @@
 """Which rows make up the next call.  Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from publishers.push import Answer, Request, Row, Split
@@ -25,10 +26,11 @@ class Class:
 class Picker:
     """Takes work out of the queue in calls that the channel accepts."""
 
-    def __init__(self, setup: Setup, tasks: Tasks) -> None:
-        """Start with the kind's own batch size and cost."""
+    def __init__(self, setup: Setup, tasks: Tasks, position: Callable[[str], int]) -> None:
+        """Start with the kind's own batch size and cost; `position` says up to where a SKU's sales are heard."""
         self.setup = setup
         self.tasks = tasks
+        self.position = position
         self.cap = setup.kind.BATCH
         self.cost = setup.kind.COST
 
@@ -59,6 +61,7 @@ class Picker:
             at=now,
             since=told,
             sales={sku: self.tasks.book.sales.known(sku) for sku in told},
+            heard={sku: self.position(sku) for sku in told},
             reads=shared.reads,
         )
 

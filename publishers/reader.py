@@ -1,7 +1,7 @@
 """
 The tables' source: a thread that reads the topics from their start, to their end, and on.  No consumer group.
 
-`order.outcome` is read from its end only: it matters for sales that arrive while we run.
+`order.outcome` is no table: it is read once the channel is taken over, from where its records have heard it.
 """
 
 import asyncio
@@ -14,7 +14,6 @@ from typing import Any
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    OFFSET_END,
     Consumer,
     IsolationLevel,
     KafkaError,
@@ -25,6 +24,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
+from schemas.cluster import now_ms
 from schemas.codec import WireError, decode
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
@@ -44,6 +44,11 @@ INBOX_MAX = 20_000
 """Records waiting for the loop; the thread pauses above it, so that a long topic does not fill the memory."""
 PAUSE_S = 0.005
 METADATA_S = 30.0
+HEAR_BACK_MS = 3_600_000
+"""
+How far back sales are read at most.  A SKU that has differed for longer is told from a number that may be too high: the
+channel refuses it, or what is missing counts as hidden until the order poll has passed it.
+"""
 log = logging.getLogger(__name__)
 
 Place = tuple[str, int]
@@ -74,6 +79,7 @@ class Reader(threading.Thread):
         self._config, self._channel, self._wake = config, channel, wake
         self._loop = asyncio.get_running_loop()
         self._ending = threading.Event()
+        self._hear: Mapping[int, int] | None = None
         self._kinds: Mapping[str, type[Any]] = {
             STOCK_LEVEL: StockLevel,
             LISTING: Listing,
@@ -93,6 +99,7 @@ class Reader(threading.Thread):
         try:
             self._consumer.assign(self._places())
             while not self._ending.is_set():
+                self._listen()
                 self._read()
         except KafkaException as error:
             self.failed = error.args[0].str()
@@ -106,12 +113,30 @@ class Reader(threading.Thread):
     def _places(self) -> list[TopicPartition]:
         topics = self._consumer.list_topics(timeout=METADATA_S).topics
         places = [
-            TopicPartition(real, number, OFFSET_END if name == ORDER_OUTCOME else OFFSET_BEGINNING)
+            TopicPartition(real, number, OFFSET_BEGINNING)
             for real, name in self._names.items()
+            if name != ORDER_OUTCOME
             for number in topics[real].partitions
         ]
         self.reached.update({(self._names[place.topic], place.partition): -1 for place in places})
         return places
+
+    def hear(self, starts: Mapping[int, int]) -> None:
+        """Read `order.outcome` too, by partition from these offsets on, but not from more than an hour ago."""
+        self._hear = starts
+
+    def _listen(self) -> None:
+        """Do what `hear` asked for: the consumer belongs to this thread."""
+        starts, self._hear = self._hear, None
+        if starts is None:
+            return
+        real = self._config.kafka.topic(ORDER_OUTCOME)
+        oldest = now_ms() - HEAR_BACK_MS
+        young = self._consumer.offsets_for_times([TopicPartition(real, p, oldest) for p in starts], METADATA_S)
+        # A negative offset stands for the end: nothing is as young as that.
+        floors = {place.partition: place.offset for place in young if place.offset > 0}
+        places = [TopicPartition(real, p, max(start, floors.get(p, 0))) for p, start in starts.items()]
+        self._consumer.incremental_assign(places)
 
     def _read(self) -> None:
         if len(self.inbox) > INBOX_MAX:
@@ -160,7 +185,7 @@ class Reader(threading.Thread):
         real = self._config.kafka.topic(name)
         # An admin client's own connection: asked over the reading consumer's, the answer hangs behind its fetches.
         admin = AdminClient(self._config.kafka.client())
-        asked = {place: TopicPartition(real, place[1]) for place in self.reached if place[0] == name}
+        asked = {(name, number): TopicPartition(real, number) for number in range(self._config.kafka.partitions)}
         newest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library has no types here
         latest = dict.fromkeys(asked.values(), newest)
         found = admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=METADATA_S)
@@ -168,7 +193,7 @@ class Reader(threading.Thread):
 
     def passed(self, ends: Mapping[Place, int]) -> bool:
         """Return whether everything below these offsets is in the inbox or was taken from it."""
-        return all(self.reached[place] >= end for place, end in ends.items())
+        return all(self.reached.get(place, -1) >= end for place, end in ends.items())
 
     def loaded(self) -> bool:
         """Return whether the end of every topic has been seen once."""

@@ -64,10 +64,6 @@ class Sales:
         """Return the names of the sales that `sold` counts."""
         return tuple(self._open.get(sku, ()))
 
-    def settle_through(self, sku: str, version: int) -> None:
-        """Take out the sales that a number told for this version of the level reflects."""
-        self.settle(sku, [name for name in self.known(sku) if not name.isdecimal() or int(name) <= version])
-
     def settle(self, sku: str, sales: Iterable[str]) -> None:
         """Take out sales that the channel's confirmed number reflects; a repetition of them changes nothing."""
         names = tuple(sales)

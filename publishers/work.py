@@ -32,7 +32,8 @@ class Setup:
     """
     What a publisher is told once: its channel, its kind, its limits and its patience.
 
-    `draw` gives the jitter's chance (`publishers.retry.DRAWS`); circuit times are multiplied by `scale` over 1,000.
+    `partitions` is the count of the topics keyed by SKU.  `draw` gives the jitter's chance (`publishers.retry.DRAWS`);
+    circuit times are multiplied by `scale` over 1,000.
     """
 
     channel: str
@@ -42,6 +43,7 @@ class Setup:
     ladder: tuple[int, ...]
     call_timeout_ms: int
     gate: Gate
+    partitions: int
     draw: Callable[[], int]
     scale: int = 1_000
 
@@ -50,6 +52,8 @@ class Setup:
 class Call:
     """
     One call to make: its rows, since when each SKU waits and which known sales its numbers reflect.
+
+    `heard` says the same by SKU as an offset of `order.outcome`, for the record.
 
     `reads` asks for numbers instead of telling them; `probe` tries a channel that was down; `again` is the same call
     for the second time, because the first was not answered.
@@ -61,6 +65,7 @@ class Call:
     at: int
     since: Mapping[str, int]
     sales: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    heard: Mapping[str, int] = field(default_factory=dict)
     reads: bool = False
     probe: bool = False
     again: bool = False

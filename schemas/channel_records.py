@@ -33,7 +33,9 @@ class ChannelLevel:
     """
     What a channel shows of a SKU and what is under way there: the publisher's observed state.
 
-    `hidden` counts units that the channel has sold and whose orders have not reached us.  `dirtySince` is when the
+    `hidden` counts units that the channel has sold and whose orders have not reached us.  `heard` is the offset of
+    `order.outcome`, in this SKU's partition, below which the channel's own sales are in `shown` and `hidden`: who takes
+    the channel over reads on from there.  `dirtySince` is when the
     desired number first differed.  `undo` says how the channel's own way of pausing is taken back, where 0 was not
     enough.
     """
@@ -42,6 +44,7 @@ class ChannelLevel:
     sku: Sku
     listings: Mapping[str, Shown] = field(default_factory=dict)
     hidden: Count = 0
+    heard: Count = 0
     status: Status
     attempt: Count = 0
     next_attempt_at: Millis | None = None

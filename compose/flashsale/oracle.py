@@ -28,6 +28,8 @@ class Judgement:
     accepted: int
     insufficient: int
     duplicates: int
+    wrong_sku: str | None
+    """A SKU that a shop shows wrongly, for a closer look."""
 
     @property
     def clean(self) -> bool:
@@ -41,6 +43,7 @@ def judge(evidence: Evidence) -> Judgement:
     outcomes = [_value(seen) for seen in _ordered(evidence.topics["order.outcome"])]
     levels = {value["sku"]: value for value in map(_value, _ordered(evidence.topics["stock.level"]))}
     ends = {(value["orderId"], value["sku"]): value for value in outcomes}
+    wrong = [*_channels(evidence, levels)]
     return Judgement(
         lost=[*_lost(sold, ends)],
         doubled=[*_doubled(outcomes), *_unsold(sold, ends)],
@@ -49,7 +52,8 @@ def judge(evidence: Evidence) -> Judgement:
             *_totals(evidence.stock, levels, ends),
             *_pauses(evidence.stock, levels, ends),
         ],
-        channel_mismatches=[*_channels(evidence, levels)],
+        channel_mismatches=[sentence for _, sentence in wrong],
+        wrong_sku=next((sku for sku, _ in wrong), None),
         orders=len(sold),
         accepted=sum(1 for line in sold if _end(line, ends).get("held") == line.qty),
         insufficient=len({v["orderId"] for v in outcomes if v["result"] in ("insufficient", "unstocked")}),
@@ -167,14 +171,14 @@ def _pauses(
             yield f"{sku}: {'paused, but no sale waits' if paused else 'not paused, but a sale waits'}"
 
 
-def _channels(evidence: Evidence, levels: Mapping[str, Value]) -> Iterator[str]:
-    """Every shop shows the true level of every SKU: 0 where it is paused."""
+def _channels(evidence: Evidence, levels: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    """Every shop shows the true level of every SKU, 0 where it is paused; yields a SKU and a sentence where not."""
     for shop in evidence.shops:
         for sku in evidence.stock:
             level, shown = levels.get(sku, {}), shop.shown.get(sku)
             want = 0 if level.get("paused") else max(0, level.get("quantity") or 0)
             if shown != want:
-                yield f"{shop.channel} shows {shown} of {sku}, the level is {want}"
+                yield sku, f"{shop.channel} shows {shown} of {sku}, the level is {want}"
 
 
 def _duplicates(confirmed: Sequence[Value]) -> int:

@@ -74,6 +74,7 @@ class Bench:
     shop: Shop
     now: int = 1_000_000
     versions: dict[str, int] = field(default_factory=dict)
+    said: list[records.OrderOutcome] = field(default_factory=list)
     out: list[Any] = field(default_factory=list)
 
     def listing(self, sku: str, listing_id: str | None = None, **ids: str) -> None:
@@ -129,7 +130,8 @@ class Bench:
             source={},
             **given,
         )
-        self.controller.outcome(outcome, self.now)
+        self.said.append(outcome)
+        self.controller.outcome(outcome, len(self.said) - 1, self.now)
 
     def watermark(self, through: int, channel: str = "shop") -> None:
         """Say how far the order poll has come."""
@@ -229,6 +231,7 @@ def bench_of() -> BenchOf:
             ladder=module.LADDER if ladder is None else ladder,
             call_timeout_ms=10_000,
             gate=gate,
+            partitions=1,
             draw=lambda: 500,
         )
         book = Book("shop", lambda _: settings, compares=module.READ_BACK is not None)

@@ -624,18 +624,20 @@ def test_a_new_owner_tells_what_moved_while_nobody_listened(bench_of: Any) -> No
     heir.listing("A")
     heir.shop.numbers["A"] = 9
     heir.versions["A"] = 6
-    heir.outcome("A", 1, ordered_at=heir.now, version=5)
     heir.level("A", 10)
     heir.controller.observed(bench.record("A"))
+    assert heir.controller.hearing.listen_from({0: 7}) == {0: 0}
+    heir.outcome("A", 1, ordered_at=heir.now, version=5)
     heir.controller.activate(heir.now)
     heir.work()
     assert heir.shop.numbers["A"] == 10
-    settled = replace(bench.record("A"), listings={"A": replace(bench.record("A").listings["A"], sent_version=9)})
+    told = {"A": replace(bench.record("A").listings["A"], sent_version=9)}
     calm = bench_of(active=False)
     calm.listing("A")
     calm.level("A", 10)
+    calm.controller.observed(replace(bench.record("A"), listings=told, heard=1))
+    assert calm.controller.hearing.listen_from({0: 7}) == {0: 7}
     calm.outcome("A", 1, ordered_at=calm.now, version=1)
-    calm.controller.observed(settled)
     calm.controller.activate(calm.now)
     assert calm.work() == 0
 
@@ -650,6 +652,9 @@ def test_the_source_channel_is_left_alone_when_its_own_sale_explains_the_number(
     assert bench.work() == 0
     shown = bench.record("A").listings["A"]
     assert (shown.shown, shown.inferred) == (8, True)
+    assert bench.out == []
+    bench.outcome("A", 2, ordered_at=sent_at + 5_001)
+    assert bench.work() == 0
     assert bench.out[-1] == bench.record("A")
     bench.level("A", 7)
     bench.work()

@@ -26,15 +26,6 @@ def test_settling_takes_only_what_the_told_number_reflects() -> None:
     assert (sales.sold("A"), sales.known("A")) == (-1, ("6",))
 
 
-def test_a_number_told_for_a_version_settles_everything_up_to_it() -> None:
-    """Sales without a version too: they are older than any answer about them."""
-    sales = Sales()
-    for name in ("4", "5", "6", "shop_1_1"):
-        sales.add("A", name, 1)
-    sales.settle_through("A", 5)
-    assert sales.known("A") == ("6",)
-
-
 def test_a_sale_is_known_by_its_version_or_else_by_its_line() -> None:
     """A shortfall may come without a version."""
     assert (key("shop_1_1", 7), key("shop_1_1", None)) == ("7", "shop_1_1")
