@@ -20,7 +20,7 @@ from ingest.poll.held import Known, LineKey
 from ingest.poll.kind import Answer, Denied, Instead, Later, Page, Poll, Request
 from ingest.poll.pace import Pace, backoff_ms
 from ingest.poll.records import Memory, due, letter_id, outgoing
-from ingest.poll.watermark import QUIET_MS, channel_now, moved
+from ingest.poll.watermark import channel_now, moved
 from ingest.producer import Unavailable
 from schemas.channel_records import Watermark
 from schemas.codec import encode
@@ -197,7 +197,7 @@ class Poller:
     async def _pass_quiet(self) -> None:
         """Move the watermark over a time without orders, now that everything was read to its end."""
         try:
-            await self._move(max(self.mark, (self._opened or 0) - QUIET_MS))
+            await self._move(max(self.mark, (self._opened or 0) - self.channel.search_lag_ms))
         except Unavailable as error:
             LOG.warning("the watermark stays: %s", error)
 

@@ -101,7 +101,9 @@ class Channel:
     One account at one sales channel.
 
     `since` is when it was connected: older orders that we do not know change nothing.  `alias` is what a shared webhook
-    address tells the account by (a shop's domain).  Empty limits and an empty ladder mean the kind's own.
+    address tells the account by (a shop's domain).  Empty limits and an empty ladder mean the kind's own.  By up to
+    `search_lag_ms` the channel's search may show an order later than the channel has taken it: for so long a sale that
+    no order explains is believed.
     """
 
     name: ChannelName
@@ -119,6 +121,7 @@ class Channel:
     ladder_ms: tuple[Positive, ...] = ()
     call_timeout_ms: Annotated[int, Range(100, 600_000)] = 10_000
     poll_every_ms: Annotated[int, Range(100, DAY_MS)] = 60_000
+    search_lag_ms: Annotated[int, Range(1_000, DAY_MS)] = 300_000
 
     def rules_for(self, sku: str) -> Rules:
         """Return the rules of one SKU: its own where there are any, else the channel's."""

@@ -15,6 +15,8 @@ from compose.runner.processes import Supervisor
 KINDS = ("shopify", "woocommerce")
 API_VERSION = "2026-04"
 LOCATION = "gid://shopify/Location/24826418"
+SEARCH_LAG_MS = 20_000
+"""A stand-in's search lags by nothing; a real shop's does, and its default is minutes."""
 WEBHOOK_TIME_SCALE = 0.1
 """Shopify's first retry comes after 14 s; a rehearsal of a minute has it after 1.4 s."""
 
@@ -38,6 +40,7 @@ class Account:
             "base_url": self.url,
             "mode": "push",
             "poll_every_ms": poll_every_ms,
+            "search_lag_ms": SEARCH_LAG_MS,
         }
         return {**entry, "api_version": API_VERSION, "location": LOCATION} if self.kind == "shopify" else entry
 

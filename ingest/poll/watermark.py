@@ -7,16 +7,15 @@ the `Date` of the channel's answer, so a clock of ours that runs ahead does no h
 more orders be read twice.  A channel whose own clock jumps back by more than `SETTLE_MS` may hide orders that it stamps
 below the watermark; they come with their webhooks, or with `--since`.
 
-Where no orders come, a reading that reached the end moves the watermark to `QUIET_MS` before its beginning: publishers
-wait for it before they write off a sale that no order explains, and a quiet shop must not keep them waiting for ever.
+Where no orders come, a reading that reached the end moves the watermark to the channel's `search_lag_ms` before its
+beginning: publishers wait for it before they write off a sale that no order explains, and a quiet shop must not keep
+them waiting for ever.  Without an order that was seen nothing else proves that a search is up to date.
 """
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 SETTLE_MS = 10_000
-QUIET_MS = 300_000
-"""More than a channel's search lags behind its orders: without an order that was seen, nothing else proves it."""
 
 
 def begin(stored: int | None, connected: int, back_to: int | None) -> int:

@@ -9,7 +9,7 @@ import pytest
 from ingest.message import Message
 from ingest.poll.held import Held, Known, LineKey
 from ingest.poll.kind import Answer, Request
-from ingest.poll.watermark import QUIET_MS, SETTLE_MS
+from ingest.poll.watermark import SETTLE_MS
 from ingest.poll_cli import POLLS
 from ingest.poller import TORN_AFTER_MS, TORN_TRIES, Ended, Poller, Tools
 from ingest.producer import Unavailable
@@ -277,7 +277,7 @@ async def test_a_quiet_channels_watermark_follows_the_time_at_a_distance() -> No
     """Without orders the end of a reading proves what was read, counted from its first call, if Kafka takes it."""
     world = World([order(7, 1)])
     await world.poller.read()
-    world.now += QUIET_MS
+    world.now += SHOP.search_lag_ms
     world.refuse = 1
     await world.poller.read()
     assert world.marks() == [T0 + 1_000], "not acknowledged, not moved"
@@ -286,7 +286,7 @@ async def test_a_quiet_channels_watermark_follows_the_time_at_a_distance() -> No
     await world.poller.read()
     assert world.marks() == [T0 + 1_000, T0 + 30_000], "the channel's clock is behind ours and counts"
     await world.poller.read()
-    assert world.marks()[-1] == world.now - QUIET_MS
+    assert world.marks()[-1] == world.now - SHOP.search_lag_ms
     world.script = [Answer(status=503, headers={}, body=b"")]
     marks = world.marks()
     world.now += 60_000
