@@ -14,13 +14,13 @@ def hidden_units(book: Book, row: Row, current: int) -> int:
     """
     Return how many units the channel has sold that we have not heard of: what we believed less what it shows.
 
-    After a call without an answer there are two beliefs, the number before it and the number it told; either is
-    taken as it is, and below both the higher one counts, which is the safe side.
+    After a call without an answer there are two beliefs, by the number before it and by the number it told, each less
+    the sales since; either is taken as it is, and below both the higher one counts, which is the safe side.
     """
     shown = book.shown(row.sku, row.listing.listing_id)
     beliefs = [book.expected(row.sku, row.listing.listing_id)]
     if shown.request_id is not None and shown.sent is not None:
-        beliefs += [shown.sent, shown.sent - book.sales.sold(row.sku)]
+        beliefs.append(shown.sent - book.sales.sold(row.sku, shown.sent_version or 0))
     known = [belief for belief in beliefs if belief is not None]
     if not known or current in known:
         return 0

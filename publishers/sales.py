@@ -56,9 +56,10 @@ class Sales:
             kept[OLDER] = kept.get(OLDER, 0) + kept.pop(oldest)
         return True
 
-    def sold(self, sku: str) -> int:
-        """Return the units sold since the last confirmed number."""
-        return sum(self._open.get(sku, {}).values())
+    def sold(self, sku: str, version: int = 0) -> int:
+        """Return the units sold since the last confirmed number, after a version of the level, as far as it is known."""
+        known = self._open.get(sku, {}).items()
+        return sum(taken for sale, taken in known if not sale.isdecimal() or int(sale) > version)
 
     def known(self, sku: str) -> tuple[str, ...]:
         """Return the names of the sales that `sold` counts."""

@@ -231,6 +231,25 @@ def test_a_sale_found_among_the_hidden_is_not_found_again_by_the_next_owner(benc
     assert (heir.shop.numbers["A"], heir.record("A").hidden) == (7, 1)
 
 
+def test_sales_before_an_unanswered_call_count_for_the_number_before_it_only(bench_of: Any) -> None:
+    """Two of four sales have been heard, the call about the first was never made: two are hidden, not three."""
+    bench = bench_of(active=True)
+    bench.listing("A")
+    bench.level("A", 40)
+    bench.work()
+    bench.shop.numbers["A"] = 36
+    for left in (39, 38):
+        bench.ordered("A", left, 1, ordered_at=bench.now)
+        bench.outcome("A", 1, ordered_at=bench.now)
+        if left == 39:
+            assert isinstance(bench.plan(), Call)
+            bench.controller.active = False
+    heir = heir_of(bench_of, bench)
+    heir.now += 20_000
+    heir.work()
+    assert (heir.shop.numbers["A"], heir.record("A").hidden) == (36, 2)
+
+
 moves = st.lists(
     st.tuples(st.sampled_from(["sale", "arrive", "other", "step", "step", "die", "later"]), st.integers(1, 4)),
     max_size=40,
