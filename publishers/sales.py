@@ -57,7 +57,7 @@ class Sales:
         return True
 
     def sold(self, sku: str, version: int = 0) -> int:
-        """Return the units sold since the last confirmed number, after a version of the level, as far as it is known."""
+        """Return the units sold since the last confirmed number, and after that version of the level."""
         known = self._open.get(sku, {}).items()
         return sum(taken for sale, taken in known if not sale.isdecimal() or int(sale) > version)
 
