@@ -29,7 +29,7 @@ class Draft:
     `start` is the version before.
     """
 
-    __slots__ = ("_was", "backorder", "closed", "paused", "quantity", "queue", "short", "start", "version")
+    __slots__ = ("_was", "backorder", "closed", "paused", "policy", "quantity", "queue", "short", "start", "version")
 
     def __init__(self, level: StockLevel | None, policy: Policy) -> None:
         """Start from the table's level; a SKU it does not know has version 0 and was never stocked."""
@@ -37,6 +37,7 @@ class Draft:
         self.start = self.version = 0 if level is None else level.version
         self._was = self.paused = None if level is None else level.paused
         self.queue = Queue() if level is None else Queue(level.waiting, level.waiting_more)
+        self.policy = policy
         self.backorder = policy is Policy.BACKORDER
         self.closed: tuple[Waiting, ...] = ()
         self.short = False

@@ -13,7 +13,7 @@ versions that its outcomes name are 1, 2, 3, ... without a gap; and under `rejec
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from processor import rule, rule_records
 from processor.rule_draft import QUANTITY_MAX, Draft
@@ -34,8 +34,7 @@ class Settings:
     horizon_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(NamedTuple):
     """Where an input record stands in the log."""
 
     topic_id: str
@@ -67,8 +66,7 @@ class Ignored:
     reason: IgnoredReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class Decided(NamedTuple):
     """
     What a record changes: the SKU's level (None where it stays as written) and the outcomes, all of them, in order.
 
@@ -96,26 +94,30 @@ def decide(record: Input, at: Position, now: int, tables: Tables, settings: Sett
 
     `out_of_range` is the answer to a line whose units would carry the level beyond what a record can hold.
     """
-    order_id = adjustment_order_id(record.adjustment_id) if isinstance(record, StockAdjusted) else record.order_id
+    order_id = line_of(record)
     line = tables.line(line_key(order_id, record.sku))
     if line is not None and (known := _known(record, line)) is not None:
         return known
     before = tables.level(record.sku)
-    policy = settings.policies.get(record.sku, settings.default_policy)
-    draft = Draft(before, policy)
+    draft = Draft(before, settings.policies.get(record.sku, settings.default_policy))
     if isinstance(record, StockAdjusted):
         step = rule.adjust(draft, record, order_id)
     else:
         step = rule.order(draft, record, line, _oldest(record, settings))
-    if draft.quantity is not None and abs(draft.quantity) > QUANTITY_MAX:
+    if draft.quantity is not None and not -QUANTITY_MAX <= draft.quantity <= QUANTITY_MAX:
         return OUT_OF_RANGE
     stamp = rule_records.Stamp({at.topic_id: at.offset}, now)
     if step.result in _INERT:
         own = rule_records.own(record, order_id, step, draft.quantity, None, stamp)
         return Decided(level=None, outcomes=(own,))
     outcomes = _finish(record, order_id, step, draft, stamp, tables)
-    level = rule_records.level(record, before, draft, policy, step, stamp) if draft.changed else None
+    level = rule_records.level(record, before, draft, step, stamp) if draft.changed else None
     return Decided(level=level, outcomes=outcomes)
+
+
+def line_of(record: Input) -> str:
+    """Return the order id of the record's own line."""
+    return adjustment_order_id(record.adjustment_id) if isinstance(record, StockAdjusted) else record.order_id
 
 
 def _known(record: Input, line: OrderOutcome) -> Ignored | None:
@@ -135,20 +137,24 @@ def _finish(
     record: Input, order_id: str, step: rule.Step, draft: Draft, stamp: rule_records.Stamp, tables: Tables
 ) -> tuple[OrderOutcome, ...]:
     """Serve who waits, settle the pause, and return the outcomes: the record's own line first."""
-
-    def find(waiting: str) -> OrderOutcome | None:
-        return tables.line(line_key(waiting, record.sku))
-
     quantity, version = draft.quantity, draft.version
-    served = draft.serve(find)
+    others = _others(record.sku, draft, stamp, tables) if draft.queue or draft.closed else ()
     if draft.settle_pause():
         version = draft.version
     own = rule_records.own(record, order_id, step, quantity, version if version != draft.start else None, stamp)
-    if not served and not draft.closed:
-        return (own,)
+    return (own, *others)
+
+
+def _others(sku: str, draft: Draft, stamp: rule_records.Stamp, tables: Tables) -> tuple[OrderOutcome, ...]:
+    """Return the outcomes of the lines that this decision serves or has closed."""
+
+    def find(waiting: str) -> OrderOutcome | None:
+        return tables.line(line_key(waiting, sku))
+
+    quantity = draft.quantity
+    served = draft.serve(find)
     closed = [line for waiting in draft.closed if (line := find(waiting.order_id)) is not None]
     return (
-        own,
         *(rule_records.settled(done, stamp) for done in served),
         *(rule_records.closed(line, quantity, stamp) for line in closed),
     )
@@ -195,7 +201,8 @@ def fold(inputs: Iterable[tuple[Input, Position]], now: int, tables: Tables, set
             continue
         if verdict.level is not None:
             overlay.levels[record.sku] = verdict.level
-        decided = [(line_key(outcome.order_id, outcome.sku), outcome) for outcome in verdict.outcomes]
-        overlay.lines.update(decided)
-        outcomes += decided
+        for outcome in verdict.outcomes:
+            key = line_key(outcome.order_id, outcome.sku)
+            overlay.lines[key] = outcome
+            outcomes.append((key, outcome))
     return Changes(levels=overlay.levels, outcomes=tuple(outcomes), ignored=tuple(ignored))
