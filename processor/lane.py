@@ -7,6 +7,7 @@ A lane stands for itself: its trouble with a broker, or its end, does not touch 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -74,12 +75,14 @@ class Lane:
         self.reason = ""
         self.session = 0
         self.busy_since: float | None = None
+        self._doubtful: deque[Share] = deque()
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def resume(self, failed: Callable[[BaseException], None]) -> None:
         """Take records from `next` on, where the consumer stands already; `failed` is told what ends the worker."""
         self.session += 1
+        self._doubtful.clear()
         self.inbox.reset(self.next)
         self.state = State.OPEN
         self._task = task = asyncio.create_task(self._run(), name=f"lane-{self.partition}")
@@ -91,12 +94,18 @@ class Lane:
 
     def deliver(self, share: Share) -> None:
         """Take a share; one that was fetched before the last seek is dropped, it is fetched again."""
-        if self.state is State.OPEN and share.session == self.session:
-            try:
+        if self.state is not State.OPEN or share.session != self.session:
+            return
+        try:
+            if share.fault:
+                raise WedgedError(f"{share.source}: {share.fault}")  # noqa: TRY301 - as what `gaps` raises
+            if self._doubtful or self.inbox.gaps(share):
+                self._doubtful.append(share)
+            else:
                 self.inbox.accept(share)
-            except WedgedError as error:
-                self.wedge(str(error))
-            self._more.set()
+        except WedgedError as error:
+            self.wedge(str(error))
+        self._more.set()
 
     def wedge(self, reason: str) -> None:
         """Stop this partition until an operator has decided."""
@@ -128,6 +137,8 @@ class Lane:
     async def _run(self) -> None:
         try:
             while self.state is State.OPEN:
+                if self._doubtful:
+                    await self._explain()
                 if self.inbox.needs_clearance:
                     await self._clear()
                 if batch := self.inbox.take(self.deck.batch_max):
@@ -142,11 +153,26 @@ class Lane:
         finally:
             self.busy_since = None
 
+    async def _explain(self) -> None:
+        """Take over shares that leave offsets out, if there is nothing there that anybody should have been handed."""
+        self.busy_since = time.monotonic()
+        while self._doubtful and self.state is State.OPEN:
+            share = self._doubtful[0]
+            at = self.deck.source(share.source, self.partition)
+            if gaps := self.inbox.gaps(share):
+                why = await self.deck.reader.unexplained(at, gaps)
+                if why:
+                    gap = gaps[0]
+                    raise WedgedError(f"{share.source}: offset {gap.start} should come next, {gap.end} came: {why}")
+            self.inbox.accept(share, explained=True)
+            self._doubtful.popleft()
+
     async def _wait(self) -> None:
         if not self.inbox.waiting(Source.ORDERS):
             self.busy_since = None  # else adjustments are awaited that were there already: that must not last
+        self.next = self.inbox.positions()  # all that was taken is committed; markers behind it are nobody's
         self._more.clear()
-        if self.state is State.OPEN:
+        if self.state is State.OPEN and not self._doubtful:
             await self._more.wait()
 
     async def _clear(self) -> None:

@@ -11,6 +11,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.structs import OffsetAndMetadata
 
+from processor.gap import Gap
+from processor.gaps import Inspector
+
 RETRY_S = 0.2
 POLL_MS = 200
 FETCH_BYTES = 4 * 1_048_576
@@ -24,6 +27,7 @@ class Reader:
         self._client = client
         self._group = group
         self._consumer: AIOKafkaConsumer | None = None
+        self._inspector = Inspector(client)
 
     async def start(self) -> None:
         """Connect."""
@@ -34,6 +38,12 @@ class Reader:
         """Disconnect."""
         if self._consumer is not None:
             await self._consumer.stop()
+        await self._inspector.close()
+
+    async def unexplained(self, tp: TopicPartition, gaps: Sequence[Gap]) -> str:
+        """Return why offsets that were not handed over are not only markers and aborted records, "" when they are."""
+        found: str = await _retried(lambda: self._inspector.unexplained(tp, gaps))
+        return found
 
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset after each partition's last committed record."""

@@ -24,13 +24,13 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from processor.fetching import Fetching, Taken
 from processor.sources import Share, Source
 
 FETCH_WAIT_MS = 500
 """How long a broker holds a fetch with nothing to answer; a new record ends it at once."""
 IDLE_POLL_S = 0.5
 BUSY_POLL_S = 0.05
-POLL_RECORDS = 4_000
 REQUEST_TIMEOUT_MS = 10_000
 REBALANCE_TIMEOUT_MS = 25_000
 NEVER_MS = 86_400_000
@@ -53,6 +53,11 @@ class Thread(driver.AIOKafkaConsumerThread):
     """The thread with the group's consumer: heartbeats go on whatever the main loop does."""
 
     app: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Start with no positions."""
+        super().__init__(*args, **kwargs)
+        self._fetching = Fetching()
 
     def _create_worker_consumer(
         self,
@@ -87,7 +92,7 @@ class Thread(driver.AIOKafkaConsumerThread):
         mine = partitions & consumer.assignment()
         if not mine:
             return {}
-        return await consumer.getmany(*mine, timeout_ms=int(timeout * 1000), max_records=POLL_RECORDS)
+        return await self._fetching.poll(consumer, mine, int(timeout * 1000))
 
     async def rewind(self, positions: Mapping[Any, int]) -> None:
         """Seek."""
@@ -97,6 +102,7 @@ class Thread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         for tp, offset in positions.items():
             consumer.seek(tp, offset)
+        self._fetching.moved(positions)
         # What the tables' topics hold is written by us and read by nobody here.
         others = {tp for tp in consumer.assignment() if tp.topic in self.app.tables.changelog_topics}
         consumer.pause(*others)
@@ -143,16 +149,24 @@ class Consumer(driver.Consumer):
             return
         async with self._polling:
             wanted = lanes.wanted()
-            found = await self._getmany(set(wanted), IDLE_POLL_S if lanes.settled else BUSY_POLL_S)
-        for tp, records in found.items():
-            share = Share(
-                source=self.app.source_of[tp.topic], partition=tp.partition, session=wanted[tp], records=records
-            )
+            found: Any = await self._getmany(set(wanted), IDLE_POLL_S if lanes.settled else BUSY_POLL_S)
+        for tp, taken in found.items():
+            share = self._share(tp, wanted[tp], taken)
             lanes.reserve(share)
             yield TP(*tp), self._message(tp, share)
 
+    def _share(self, tp: Any, session: int, taken: Taken) -> Share:
+        return Share(
+            source=self.app.source_of[tp.topic],
+            partition=tp.partition,
+            session=session,
+            records=taken.records,
+            upto=taken.upto,
+            fault=taken.fault,
+        )
+
     def _message(self, tp: Any, share: Share) -> ConsumerMessage:
-        place = {"topic": tp.topic, "partition": tp.partition, "offset": share.records[-1].offset, "tp": TP(*tp)}
+        place = {"topic": tp.topic, "partition": tp.partition, "offset": share.upto, "tp": TP(*tp)}
         absent = {"headers": None, "key": None, "checksum": None, "timestamp": 0.0, "timestamp_type": 0}
         facts: dict[str, Any] = {**place, **absent, "generation_id": self.app.consumer_generation_id}
         return ConsumerMessage(**facts, value=cast("Any", share))

@@ -53,6 +53,7 @@ class Brokers:
     transactions: list[int] = field(default_factory=list)
     fences: int = 0
     foreign: int | None = None
+    hidden: bool = False
 
     async def commit(self, writes: Any, positions: Any) -> None:
         """Write a transaction, or do what the script says: (whether it comes true, what is answered)."""
@@ -76,6 +77,10 @@ class Brokers:
         """Return the group's positions."""
         return {tp: self.committed[tp] for tp in partitions if tp in self.committed}
 
+    async def unexplained(self, _tp: Any, _gaps: Any) -> str:
+        """Say whether only markers stand where nothing was handed over."""
+        return "" if self.hidden else "they are gone"
+
     async def ends(self, partitions: Any) -> Any:
         """Return log ends: no adjustment that was not delivered."""
         return dict.fromkeys(partitions, 0)
@@ -97,7 +102,9 @@ def failures() -> list[BaseException]:
 async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lane]:
     """Return an open lane at the start of its topics."""
     monkeypatch.setattr(module, "BACKOFF_S", (0,))
-    reader: Any = type("Reader", (), {"committed": brokers.positions, "ends": brokers.ends})
+    reader: Any = type(
+        "Reader", (), {"committed": brokers.positions, "ends": brokers.ends, "unexplained": brokers.unexplained}
+    )
     deck = Deck(
         client={},
         names=Names(group="g", prefix=""),
@@ -215,8 +222,44 @@ async def test_what_brokers_refuse_for_good_stops_the_lane_alone(
 async def test_a_hole_in_the_log_stops_the_lane_alone(lane: Lane, deliver: Callable[[int], None]) -> None:
     """It never passes silently."""
     deliver(3)
-    assert lane.state is State.WEDGED
+    await until(lambda: lane.state is State.WEDGED)
     assert "offset 0 should come next, 3 came" in lane.reason
+    assert lane.next[Source.ADJUSTMENTS] == 0
+
+
+async def test_a_step_back_in_the_log_stops_the_lane_at_once(lane: Lane, deliver: Callable[[int], None]) -> None:
+    """The log was cut or replaced: there is nothing to look at."""
+    deliver(0)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
+    deliver(0)
+    assert lane.state is State.WEDGED
+    assert "offset 1 should come next, 0 came" in lane.reason
+
+
+async def test_markers_in_the_log_are_passed_over_in_order(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """Where nothing was left out that anybody should have, the lane goes on behind it, at the log's end too."""
+    brokers.hidden = True
+    deliver(2)
+    deliver(3)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 4)
+    end = Share(source=Source.ADJUSTMENTS, partition=0, session=lane.session, records=[], upto=6)
+    lane.deliver(end)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 6)
+    deliver(6)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 7)
+    assert (level := lane.view.level("S")) is not None
+    assert level.quantity == 3
+    assert {position.offset for position in brokers.committed.values()} == {7, 0}
+
+
+async def test_a_batch_that_cannot_be_read_stops_the_lane_with_its_place(lane: Lane) -> None:
+    """The client has tried again; what stands there is for an operator."""
+    bad = Share(source=Source.ORDERS, partition=0, session=lane.session, records=[], upto=0, fault="offset 0: no")
+    lane.deliver(bad)
+    assert lane.state is State.WEDGED
+    assert lane.reason == "order.confirmed: offset 0: no"
 
 
 async def test_a_share_of_an_older_session_is_dropped(lane: Lane) -> None:
@@ -329,7 +372,7 @@ async def test_a_stopped_lane_keeps_its_reason_when_its_transaction_fails_too(
     brokers.script = [(False, RequestTimedOutError())] * 10**6
     deliver(0)
     await until(lambda: brokers.fences > 2)
-    deliver(7)
+    deliver(0)
     await lane.pause(5)
     assert lane.state is State.WEDGED
-    assert "offset 1 should come next, 7 came" in lane.reason
+    assert "offset 1 should come next, 0 came" in lane.reason
