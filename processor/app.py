@@ -34,7 +34,7 @@ class App(faust.App):
     source_of: dict[str, Source]
 
     async def on_first_start(self) -> None:
-        """Make no folders: the tables are in memory."""
+        """Make no folders: stores make their own."""
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -73,9 +73,8 @@ def make(config: Config, deck: Deck, lanes: Lanes, instance: str) -> App:
     )
     app.deck, app.lanes = deck, lanes
     app.source_of = sources_by_topic(config.kafka.topic)
-    for name, memory in ((STOCK_LEVEL, deck.levels), (ORDER_OUTCOME, deck.lines)):
-        table: Any = app.Table(config.kafka.topic(name), partitions=partitions, key_type=bytes, value_type=bytes)
-        table.memory = memory
+    for name in (STOCK_LEVEL, ORDER_OUTCOME):
+        app.Table(config.kafka.topic(name), partitions=partitions, key_type=bytes, value_type=bytes)
     source = app.topic(*app.source_of, schema=Whole(), partitions=partitions)
     app.agent(source, name="stock")(_agent(lanes))
     return app

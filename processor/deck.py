@@ -10,7 +10,8 @@ from processor.metrics import Metrics
 from processor.reader import Reader
 from processor.sources import Source
 from processor.stock import Settings
-from processor.store import Partitions
+from processor.store import Shelf
+from processor.store_memory import MemoryShelf
 from processor.writer import Names
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
@@ -30,6 +31,8 @@ class Deck:
         metrics: this process's metrics.
         now: the time, ms.
         topic_ids: looks the source topics' ids up; it blocks.
+        table_ids: looks the ids of the tables' topics up, by name; it blocks.
+        shelf: where the tables are.
 
     """
 
@@ -42,8 +45,8 @@ class Deck:
     metrics: Metrics
     now: Callable[[], int]
     topic_ids: Callable[[], Mapping[Source, str]]
-    levels: Partitions = field(default_factory=Partitions)
-    lines: Partitions = field(default_factory=Partitions)
+    table_ids: Callable[[], Mapping[str, str]] = dict
+    shelf: Shelf = field(default_factory=MemoryShelf)
 
     def source(self, source: Source, partition: int) -> TopicPartition:
         """Return a source's partition."""

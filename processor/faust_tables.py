@@ -3,7 +3,7 @@ The two Faust tables, and what stands in the place of Faust's recovery.
 
 Departures from Faust, each with its reason:
 
-- A table's changelog *is* the public topic of the same name, and its memory is one dictionary of bytes a partition.
+- A table's changelog *is* the public topic of the same name, and its rows are in a store of the lane's.
   `table[key] = value` is never used: it would write beside the transaction.
 - The recovery service only starts lanes.  Faust's own ends for ever and without a word when one of its steps takes
   longer than `broker_request_timeout`, never ends where a changelog ends in transaction markers, can resume streams
@@ -19,13 +19,9 @@ from faust.tables import TableManager
 from faust.types import TP
 from mode import Service
 
-from processor.store import Partitions
-
 
 class LaneTable(faust.Table[bytes, bytes]):
-    """A table that lanes write, by transactions, and read, by partition; `memory` is what it holds."""
-
-    memory: Partitions
+    """A table that lanes write, by transactions, and read, from their stores."""
 
     def _changelog_topic_name(self) -> str:
         return str(self.name)

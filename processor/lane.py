@@ -23,7 +23,8 @@ from processor.plan import Lane as LaneFacts
 from processor.plan import Plan, plan
 from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
-from processor.store import View
+from processor.store import Change, Reach, StoreError, View
+from processor.store_memory import Memory
 from processor.writer import REFUSED, Writer
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Lane:
         self.partition = partition
         self.deck = deck
         self.writer = writer
-        self.view = View({}, {})
+        self.view = View(Memory())
         self.facts = LaneFacts(partition=partition, partitions=deck.partitions, topic_ids={})
         self.next: dict[Source, int] = {}
         self.committed: dict[Source, int | None] = {}
@@ -133,6 +134,8 @@ class Lane:
         await self.pause(0)
         await self.writer.close()
         self.state = State.BROKEN
+        store, self.view = self.view.store, View(Memory())
+        store.close()
 
     async def _run(self) -> None:
         try:
@@ -147,6 +150,9 @@ class Lane:
                     await self._wait()
         except WedgedError as error:
             self.wedge(str(error))
+        except StoreError as error:
+            # What is committed is safe; deciding on with tables that lack it would not be.
+            raise FatalError(Exit.STATE, f"partition {self.partition}: its tables cannot be kept: {error}") from error
         except _AbandonedError:
             if self.state is not State.WEDGED:  # that is read anew as well when the partition is next assigned
                 self.state = State.BROKEN
@@ -193,8 +199,10 @@ class Lane:
                 await self._decide(batch[len(batch) // 2 :])
             return
         after = self.next | {item.source: item.record.offset + 1 for item in batch}
-        await self._commit(done, after)
-        self.view.commit(done.levels, done.level_bytes, done.lines)
+        read = await self._commit(done, after)
+        highest = {self.facts.topic_ids[item.source]: item.record.offset for item in batch}
+        reach = Reach(read=read, highest=highest)
+        self.view.commit(done.levels, Change(levels=done.level_bytes, lines=done.lines, at=deck.now(), reach=reach))
         self.next = after
         self.committed = dict(after)
         deck.metrics.committed(done, len(batch), time.monotonic() - started)
@@ -202,7 +210,7 @@ class Lane:
     def _plan(self, batch: list[Item]) -> Plan:
         try:
             return plan(batch, self.facts, self.deck.now(), self.view, self.deck.settings)
-        except WedgedError:
+        except (WedgedError, StoreError):
             raise
         except Exception as error:
             # The same records would end this worker again, and then every other one that is given the partition.
@@ -210,15 +218,16 @@ class Lane:
             at = ", ".join(f"{source} {offset}" for source, offset in self.next.items())
             raise WedgedError(f"{len(batch)} records from {at} on cannot be decided: {error!r}") from error
 
-    async def _commit(self, done: Plan, after: Mapping[Source, int]) -> None:
+    async def _commit(self, done: Plan, after: Mapping[Source, int]) -> Mapping[str, int]:
+        """Return where the tables' topics go on; where that is not known, a store is read on from before."""
         positions = {
             self.deck.source(source, self.partition): OffsetAndMetadata(offset, self._mark(source).at(offset).text())
             for source, offset in after.items()
         }
-        attempt = 0
+        attempt, read = 0, {}
         while True:
             try:
-                await asyncio.wait_for(self.writer.commit(done.writes, positions), TRANSACTION_S)
+                read = await asyncio.wait_for(self.writer.commit(done.writes, positions), TRANSACTION_S)
             except (KafkaError, UnknownOutcomeError, TimeoutError) as error:
                 self.deck.metrics.retries.inc()
                 if await self._came_true(error, after):
@@ -228,6 +237,7 @@ class Lane:
             else:
                 break
         self.seen = positions
+        return read
 
     def _mark(self, source: Source) -> Mark:
         return self.marks.get(source) or Mark(topic_id=self.facts.topic_ids[source])

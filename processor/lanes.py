@@ -117,9 +117,6 @@ class Lanes:
     async def _drop(self, partitions: Iterable[int]) -> None:
         gone = [self._lanes.pop(partition) for partition in list(partitions)]
         await asyncio.gather(*(lane.close() for lane in gone))
-        for lane in gone:
-            self.deck.levels.drop(lane.partition)
-            self.deck.lines.drop(lane.partition)
 
     async def _open(self, partition: int, still: Callable[[], bool], seek: Seek) -> None:
         lane = self._lanes.get(partition)

@@ -10,18 +10,19 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-import orjson
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from processor import marks
 from processor.deck import Deck
-from processor.exits import WedgedError
+from processor.exits import Exit, FatalError, WedgedError
+from processor.expiry import cutoff
 from processor.lane import Lane
 from processor.plan import Lane as LaneFacts
 from processor.positions import Evidence, Stop, carried, resume
+from processor.recovery import recover
 from processor.sources import Source
-from processor.store import View
+from processor.store import StoreError, View
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
     Raises:
         OvertakenError: it is not.
         WedgedError: the partition must not go on by itself.
+        FatalError: its tables cannot be kept.
 
     """
     started, deck = time.monotonic(), lane.deck
@@ -49,7 +51,7 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
     if not current():
         raise OvertakenError
     await lane.writer.fence()
-    highest = await _replay(lane)
+    highest = await _tables(lane)
     evidence, lane.seen = await gather(deck, lane.partition, ids, highest)
     lane.facts = LaneFacts(partition=lane.partition, partitions=deck.partitions, topic_ids=ids)
     lane.committed = {source: known.committed for source, known in evidence.items()}
@@ -71,28 +73,29 @@ def _position(source: Source, known: Evidence) -> int:
             return position
 
 
-async def _replay(lane: Lane) -> dict[str, int]:
-    """Read both tables from their topics; return the highest source offset in them, by topic id."""
-    deck, partition = lane.deck, lane.partition
-    levels, lines = deck.changelogs(partition)
-    values = {levels.topic: deck.levels.open(partition), lines.topic: deck.lines.open(partition)}
-    tables = {levels.topic: deck.levels, lines.topic: deck.lines}
-    highest: dict[str, int] = {}
-    async with deck.reader.log((levels, lines)) as shares:
-        async for records in shares:
-            tables[records[0].topic].apply(partition, ((record.key, record.value) for record in records))
-            _raise(highest, [record.value for record in records if record.value is not None])
-            deck.metrics.recovered.inc(len(records))
-            lane.busy_since = time.monotonic()  # a long recovery is no hang as long as it moves
-    lane.view = View(values[levels.topic], values[lines.topic])
-    return highest
+async def _tables(lane: Lane) -> Mapping[str, int]:
+    """Give the lane its tables as the log has them; return the highest source offset in them, by topic id."""
+
+    def moved(count: int) -> None:
+        lane.deck.metrics.recovered.inc(count)
+        lane.busy_since = time.monotonic()  # a long recovery is no hang as long as it moves
+
+    try:
+        store = await asyncio.to_thread(lambda: lane.deck.shelf.open(lane.partition, lane.deck.table_ids()))
+        lane.view = View(store)
+        await recover(lane.deck, lane.partition, store, await _oldest(lane), moved)
+    except StoreError as error:
+        raise FatalError(Exit.STATE, f"partition {lane.partition}: its tables cannot be kept: {error}") from error
+    return store.reach.highest
 
 
-def _raise(highest: dict[str, int], values: list[bytes]) -> None:
-    for value in values:
-        for topic_id, offset in orjson.loads(value)["source"].items():
-            if offset > highest.get(topic_id, -1):
-                highest[topic_id] = offset
+async def _oldest(lane: Lane) -> int:
+    """Return the time (ms) before which lines need not be read: that of now, if nothing waits to be decided."""
+    deck, now = lane.deck, lane.deck.now()
+    tps = list(deck.sources(lane.partition).values())
+    committed, ends = await asyncio.gather(deck.reader.committed(tps), deck.reader.ends(tps))
+    caught_up = all(tp in committed and committed[tp].offset >= ends[tp] for tp in tps)
+    return cutoff(now, deck.settings.horizon_ms) if caught_up else 0
 
 
 async def gather(

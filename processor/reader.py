@@ -75,14 +75,24 @@ class Reader:
         return positions
 
     @asynccontextmanager
-    async def log(self, partitions: Sequence[TopicPartition]) -> AsyncIterator[AsyncIterator[Sequence[ConsumerRecord]]]:
-        """Open the partitions' logs as they are now: yields an iterator of shares that ends with them."""
+    async def log(
+        self, partitions: Sequence[TopicPartition], positions: Mapping[TopicPartition, int] | None = None
+    ) -> AsyncIterator[AsyncIterator[Sequence[ConsumerRecord]]]:
+        """
+        Open the partitions' logs as they are now: yields an iterator of shares that ends with them.
+
+        Args:
+            partitions: whose logs.
+            positions: where to begin in each; None begins at their starts.
+
+        """
         ends = await self.ends(partitions)
         consumer = _consumer(self._client)
         await consumer.start()
         try:
             consumer.assign(list(partitions))
-            await consumer.seek_to_beginning(*partitions)
+            for tp, position in (await self.starts(partitions) if positions is None else positions).items():
+                consumer.seek(tp, position)
             yield _shares(consumer, ends)
         finally:
             await consumer.stop()

@@ -22,10 +22,14 @@ from processor.metrics import Metrics
 from processor.reader import Reader
 from processor.sources import Source
 from processor.stock import Settings
+from processor.store import Shelf
+from processor.store_folder import Folder
+from processor.store_memory import MemoryShelf
 from processor.web import Health, address, serve
 from processor.writer import Names
 from schemas.cluster import ClusterError, now_ms, topic_ids
-from schemas.settings import Config
+from schemas.settings import Config, Store
+from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +63,7 @@ async def run(config: Config, chosen: Options) -> Exit:
 
 
 async def _work(config: Config, chosen: Options) -> Exit:
-    deck = deck_for(config)
+    deck = deck_for(config, chosen.instance)
     await deck.reader.start()
     lanes = Lanes(deck)
     app = make(config, deck, lanes, chosen.instance)
@@ -91,7 +95,7 @@ def _ended(task: asyncio.Task[object], lanes: Lanes) -> None:
         lanes.fail(error)
 
 
-def deck_for(config: Config) -> Deck:
+def deck_for(config: Config, instance: str = "") -> Deck:
     """Return the fixed parts of a worker, or of a command beside the workers; nothing is connected yet."""
     client = options.client(config.kafka)
     names = Names(group=config.kafka.group("processor"), prefix=config.kafka.prefix)
@@ -99,6 +103,9 @@ def deck_for(config: Config) -> Deck:
     def ids() -> Mapping[Source, str]:
         found = topic_ids(config, [source.value for source in Source])
         return {source: found[source.value] for source in Source}
+
+    def table_ids() -> Mapping[str, str]:
+        return topic_ids(config, [STOCK_LEVEL, ORDER_OUTCOME])
 
     return Deck(
         client=client,
@@ -115,7 +122,15 @@ def deck_for(config: Config) -> Deck:
         metrics=Metrics(),
         now=now_ms,
         topic_ids=ids,
+        table_ids=table_ids,
+        shelf=_shelf(config, instance),
     )
+
+
+def _shelf(config: Config, instance: str) -> Shelf:
+    if config.processor.store is Store.MEMORY:
+        return MemoryShelf()
+    return Folder(config.processor.state_dir, config.kafka.group("processor"), instance)
 
 
 def _stop_signals() -> asyncio.Event:
