@@ -16,6 +16,7 @@ from processor.lane import Lane, State
 from processor.opening import OvertakenError, open_lane
 from processor.progress import Progress
 from processor.sources import Share, Source
+from processor.store import StoreError
 from processor.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,8 @@ class Lanes:
 
     def fail(self, error: BaseException) -> None:
         """End the worker: the first cause counts."""
+        if isinstance(error, StoreError):
+            error = FatalError(Exit.STATE, f"the tables cannot be kept: {error}")
         fatal = error if isinstance(error, FatalError) else FatalError(Exit.CRASHED, f"{type(error).__name__}: {error}")
         if fatal is not error:
             log.error("crashed", exc_info=error)
@@ -159,6 +162,10 @@ class Lanes:
             for source, tp in self.deck.sources(lane.partition).items()
             if lane.wants(source)
         }
+
+    def open_lanes(self) -> list[Lane]:
+        """Return the lanes that decide."""
+        return [lane for lane in self._lanes.values() if lane.state is State.OPEN]
 
     @property
     def settled(self) -> bool:

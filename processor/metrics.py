@@ -66,6 +66,17 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self.forgotten = Counter(
+            "lastunit_processor_forgotten_lines",
+            "Rows of lines looked at because they had grown older than the dedupe horizon.",
+            registry=self.registry,
+        )
+        self.rows = Gauge(
+            "lastunit_processor_table_records",
+            "Records in the tables of this worker's own partitions; an estimate where they are on disk.",
+            ["table"],
+            registry=self.registry,
+        )
         self.recovered = Counter(
             "lastunit_processor_recovered_records",
             "Table records read back from the topics.",

@@ -22,7 +22,7 @@ from processor.plan import Lane as LaneFacts
 from processor.positions import Evidence, Stop, carried, resume
 from processor.recovery import recover
 from processor.sources import Source
-from processor.store import StoreError, View
+from processor.store import Store, StoreError, View
 
 log = logging.getLogger(__name__)
 
@@ -81,12 +81,23 @@ async def _tables(lane: Lane) -> Mapping[str, int]:
         lane.busy_since = time.monotonic()  # a long recovery is no hang as long as it moves
 
     try:
-        store = await asyncio.to_thread(lambda: lane.deck.shelf.open(lane.partition, lane.deck.table_ids()))
+        store = await _opened(lane)
         lane.view = View(store)
         await recover(lane.deck, lane.partition, store, await _oldest(lane), moved)
     except StoreError as error:
         raise FatalError(Exit.STATE, f"partition {lane.partition}: its tables cannot be kept: {error}") from error
     return store.reach.highest
+
+
+async def _opened(lane: Lane) -> Store:
+    """Open the lane's store; one that comes when a rebalance has ended this already is closed again."""
+    deck = lane.deck
+    opening = asyncio.create_task(asyncio.to_thread(lambda: deck.shelf.open(lane.partition, deck.table_ids())))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        (await opening).close()
+        raise
 
 
 async def _oldest(lane: Lane) -> int:

@@ -16,6 +16,7 @@ from processor import options
 from processor.app import App, make
 from processor.deck import Deck
 from processor.exits import Exit, FatalError
+from processor.expiry import Passed
 from processor.lane import State
 from processor.lanes import Lanes
 from processor.metrics import Metrics
@@ -25,6 +26,7 @@ from processor.stock import Settings
 from processor.store import Shelf
 from processor.store_folder import Folder
 from processor.store_memory import MemoryShelf
+from processor.sweeping import sweep
 from processor.web import Health, address, serve
 from processor.writer import Names
 from schemas.cluster import ClusterError, now_ms, topic_ids
@@ -167,12 +169,15 @@ async def _watch(app: App, lanes: Lanes) -> None:
 
 
 async def _lag(lanes: Lanes) -> None:
-    deck = lanes.deck
+    deck, passed = lanes.deck, Passed()
     while True:
         await asyncio.sleep(LAG_S)
         mine: dict[TopicPartition, int] = lanes.positions()
+        now = deck.now()
         ends = await deck.reader.ends(list(mine)) if mine else {}
         lanes.progress.note(mine, ends, time.monotonic())
+        passed.note(mine, ends, now)
+        await sweep(lanes, passed)
         deck.metrics.lag.clear()  # a partition that went to another worker is that one's to tell
         for tp, position in mine.items():
             deck.metrics.lag.labels(tp.topic.removeprefix(deck.names.prefix), tp.partition).set(ends[tp] - position)

@@ -10,7 +10,7 @@ included (an adjustment holds the units that it took, so one that brought units 
 versions that its outcomes name are 1, 2, 3, ... without a gap; and under `reject` its level never falls below zero.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -22,6 +22,7 @@ from schemas.records import OrderConfirmed, OrderOutcome, StockAdjusted, StockLe
 from schemas.words import Policy, Result
 
 Input = OrderConfirmed | StockAdjusted
+Find = Callable[[str], OrderOutcome | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def decide(record: Input, at: Position, now: int, tables: Tables, settings: Sett
     `out_of_range` is the answer to a line whose units would carry the level beyond what a record can hold.
     """
     order_id = line_of(record)
-    line = tables.line(line_key(order_id, record.sku))
+    line = _remembered(tables.line(line_key(order_id, record.sku)), record, settings)
     if line is not None and (known := _known(record, line)) is not None:
         return known
     before = tables.level(record.sku)
@@ -110,7 +111,11 @@ def decide(record: Input, at: Position, now: int, tables: Tables, settings: Sett
     if step.result in _INERT:
         own = rule_records.own(record, order_id, step, draft.quantity, None, stamp)
         return Decided(level=None, outcomes=(own,))
-    outcomes = _finish(record, order_id, step, draft, stamp, tables)
+
+    def find(waiting: str) -> OrderOutcome | None:
+        return _remembered(tables.line(line_key(waiting, record.sku)), record, settings)
+
+    outcomes = _finish(record, order_id, step, draft, stamp, find)
     level = rule_records.level(record, before, draft, step, stamp) if draft.changed else None
     return Decided(level=level, outcomes=outcomes)
 
@@ -118,6 +123,16 @@ def decide(record: Input, at: Position, now: int, tables: Tables, settings: Sett
 def line_of(record: Input) -> str:
     """Return the order id of the record's own line."""
     return adjustment_order_id(record.adjustment_id) if isinstance(record, StockAdjusted) else record.order_id
+
+
+def _remembered(line: OrderOutcome | None, record: Input, settings: Settings) -> OrderOutcome | None:
+    """
+    Return the line, unless it was decided more than a horizon before the record was received: then it is unknown.
+
+    The topic and the tables forget such lines, sooner or later; the decision must not depend on when.  An update of one
+    is `too_old`, since its order is older still, and what it held stays taken; one that waits gets nothing any more.
+    """
+    return None if line is not None and line.timestamp < record.received_at - settings.horizon_ms else line
 
 
 def _known(record: Input, line: OrderOutcome) -> Ignored | None:
@@ -134,23 +149,19 @@ def _oldest(record: OrderConfirmed, settings: Settings) -> int:
 
 
 def _finish(
-    record: Input, order_id: str, step: rule.Step, draft: Draft, stamp: rule_records.Stamp, tables: Tables
+    record: Input, order_id: str, step: rule.Step, draft: Draft, stamp: rule_records.Stamp, find: Find
 ) -> tuple[OrderOutcome, ...]:
     """Serve who waits, settle the pause, and return the outcomes: the record's own line first."""
     quantity, version = draft.quantity, draft.version
-    others = _others(record.sku, draft, stamp, tables) if draft.queue or draft.closed else ()
+    others = _others(draft, stamp, find) if draft.queue or draft.closed else ()
     if draft.settle_pause():
         version = draft.version
     own = rule_records.own(record, order_id, step, quantity, version if version != draft.start else None, stamp)
     return (own, *others)
 
 
-def _others(sku: str, draft: Draft, stamp: rule_records.Stamp, tables: Tables) -> tuple[OrderOutcome, ...]:
-    """Return the outcomes of the lines that this decision serves or has closed."""
-
-    def find(waiting: str) -> OrderOutcome | None:
-        return tables.line(line_key(waiting, sku))
-
+def _others(draft: Draft, stamp: rule_records.Stamp, find: Find) -> tuple[OrderOutcome, ...]:
+    """Return the outcomes of the lines that this decision serves or has closed; `find` looks one up by order id."""
     quantity = draft.quantity
     served = draft.serve(find)
     closed = [line for waiting in draft.closed if (line := find(waiting.order_id)) is not None]
