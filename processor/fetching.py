@@ -82,6 +82,8 @@ class Fetching:
 
     def _taken(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: list[ConsumerRecord]) -> Taken | None:
         state = consumer._subscription.subscription.assignment.state_value(tp)  # noqa: SLF001 - `position` may wait
+        if state is None:  # given to another worker while it was polled
+            return None
         upto = state.position if state.has_valid_position else self._next.get(tp, -1)
         if not records and upto == self._next.get(tp, upto):
             return None
