@@ -1,0 +1,60 @@
+"""One run from its first broker to its verdict."""
+
+from collections.abc import Sequence
+
+from tests.faults.history import Finding
+from tests.faults.oracle import judge
+from tests.faults.plan import plan
+from tests.faults.report import Report, counted, records
+from tests.faults.storming import rest, segment
+from tests.faults.watch import longest
+from tests.faults.world import Choice, World, say, world
+
+READY_S = 90.0
+
+
+def session(choice: Choice, report: Report, seconds: float, kinds: Sequence[str]) -> None:
+    """Run everything, and put what it was into the report; what a failing run has left is kept."""
+    if choice.store == "memory":
+        kinds = [kind for kind in kinds if kind != "disk_full"]
+    with world(choice) as running:
+        try:
+            _work(running, report, seconds, kinds)
+        except BaseException:
+            running.supervisor.keep()
+            say(f"data and logs: {running.data}")
+            raise
+        if not report.clean:
+            running.supervisor.keep()
+            say(f"data and logs: {running.data}")
+
+
+def _work(running: World, report: Report, seconds: float, kinds: Sequence[str]) -> None:
+    for sent in running.load.book.counts(0):
+        running.load.send(sent)
+    running.load.flush()
+    running.fleet.muster(running.fleet.homes)
+    if not running.fleet.ready(READY_S):
+        raise TimeoutError(f"the workers are not ready within {READY_S:g} s")
+    running.load.start()
+    segments = plan(running.choice.seed, seconds, kinds)
+    say(f"{sum(map(len, segments))} faults in {len(segments)} segments; private disks: {running.own_disks}")
+    for number, faults in enumerate(segments, 1):
+        segment(running, report, faults)
+        rest(running, report, f"segment {number}")
+    running.load.pause()
+    running.watch.settled(READY_S)
+    _verdict(running, report)
+
+
+def _verdict(running: World, report: Report) -> None:
+    history = running.reader.history(running.watch.witnesses)
+    report.findings += judge(history)
+    report.findings += [Finding("stalls", "not delivered", text) for text in running.load.failed]
+    for hit in running.watch.hits:
+        if hit.took_s is None:
+            report.findings.append(Finding("stalls", "no recovery", f"{hit.kind}"))
+    report.longest_recovery_s = longest(running.watch.hits)
+    report.records = records(history)
+    report.worker_exits = dict(running.fleet.exits)
+    say(f"{report.records}; longest recoveries {report.longest_recovery_s}; found {counted(report.findings)}")
