@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _command(argv: list[str]) -> int:
     from processor import skip_cli
 
+    setup("processor", "ERROR")
     return skip_cli.main(argv)
 
 

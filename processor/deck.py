@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from processor.limit import DEFAULT, Limit
 from processor.metrics import Metrics
 from processor.reader import Reader
 from processor.sources import Source
@@ -31,6 +32,7 @@ class Deck:
         metrics: this process's metrics.
         now: the time, ms.
         topic_ids: looks the source topics' ids up; it blocks.
+        limit: how many records may be given up before a partition stops.
         table_ids: looks the ids of the tables' topics up, by name; it blocks.
         shelf: where the tables are.
 
@@ -45,6 +47,7 @@ class Deck:
     metrics: Metrics
     now: Callable[[], int]
     topic_ids: Callable[[], Mapping[Source, str]]
+    limit: Limit = DEFAULT
     table_ids: Callable[[], Mapping[str, str]] = dict
     shelf: Shelf = field(default_factory=MemoryShelf)
 

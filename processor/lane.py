@@ -98,9 +98,7 @@ class Lane:
         if self.state is not State.OPEN or share.session != self.session:
             return
         try:
-            if share.fault:
-                raise WedgedError(f"{share.source}: {share.fault}")  # noqa: TRY301 - as what `gaps` raises
-            if self._doubtful or self.inbox.gaps(share):
+            if self._doubtful or share.fault or self.inbox.gaps(share):
                 self._doubtful.append(share)
             else:
                 self.inbox.accept(share)
@@ -140,12 +138,12 @@ class Lane:
     async def _run(self) -> None:
         try:
             while self.state is State.OPEN:
-                if self._doubtful:
-                    await self._explain()
                 if self.inbox.needs_clearance:
                     await self._clear()
                 if batch := self.inbox.take(self.deck.batch_max):
                     await self._decide(batch)
+                elif self._doubtful:
+                    await self._explain()
                 else:
                     await self._wait()
         except WedgedError as error:
@@ -160,18 +158,22 @@ class Lane:
             self.busy_since = None
 
     async def _explain(self) -> None:
-        """Take over shares that leave offsets out, if there is nothing there that anybody should have been handed."""
+        """
+        Take over a share that leaves offsets out, if there is nothing there that anybody should have been handed.
+
+        What stands before it is decided by now.
+        """
         self.busy_since = time.monotonic()
-        while self._doubtful and self.state is State.OPEN:
-            share = self._doubtful[0]
-            at = self.deck.source(share.source, self.partition)
-            if gaps := self.inbox.gaps(share):
-                why = await self.deck.reader.unexplained(at, gaps)
-                if why:
-                    gap = gaps[0]
-                    raise WedgedError(f"{share.source}: offset {gap.start} should come next, {gap.end} came: {why}")
-            self.inbox.accept(share, explained=True)
-            self._doubtful.popleft()
+        share = self._doubtful[0]
+        if share.fault:
+            raise WedgedError(f"{share.source}: {share.fault}")
+        if gaps := self.inbox.gaps(share):
+            why = await self.deck.reader.unexplained(self.deck.source(share.source, self.partition), gaps)
+            if why:
+                first = gaps[0]
+                raise WedgedError(f"{share.source}: offset {first.start} should come next, {first.end} came: {why}")
+        self.inbox.accept(share, explained=True)
+        self._doubtful.popleft()
 
     async def _wait(self) -> None:
         if not self.inbox.waiting(Source.ORDERS):
@@ -193,11 +195,14 @@ class Lane:
         deck, started = self.deck, time.monotonic()
         self.busy_since = started
         done = self._plan(batch)
-        if len(batch) > 1 and sum(len(write.value) for write in done.writes) > TRANSACTION_BYTES:
+        spoilt = self._spoilt(done)
+        if len(batch) > 1 and (spoilt or sum(len(write.value) for write in done.writes) > TRANSACTION_BYTES):
             await self._decide(batch[: len(batch) // 2])
             if self.state is State.OPEN:
                 await self._decide(batch[len(batch) // 2 :])
             return
+        if spoilt:
+            raise WedgedError(spoilt)
         after = self.next | {item.source: item.record.offset + 1 for item in batch}
         read = await self._commit(done, after)
         highest = {self.facts.topic_ids[item.source]: item.record.offset for item in batch}
@@ -220,8 +225,12 @@ class Lane:
 
     async def _commit(self, done: Plan, after: Mapping[Source, int]) -> Mapping[str, int]:
         """Return where the tables' topics go on; where that is not known, a store is read on from before."""
+        marks = {
+            source: self._mark(source).after(offset, done.given_up(source), self.deck.limit)
+            for source, offset in after.items()
+        }
         positions = {
-            self.deck.source(source, self.partition): OffsetAndMetadata(offset, self._mark(source).at(offset).text())
+            self.deck.source(source, self.partition): OffsetAndMetadata(offset, marks[source].text())
             for source, offset in after.items()
         }
         attempt, read = 0, {}
@@ -236,11 +245,23 @@ class Lane:
                 attempt += 1
             else:
                 break
-        self.seen = positions
+        self.seen, self.marks = positions, marks
         return read
 
     def _mark(self, source: Source) -> Mark:
         return self.marks.get(source) or Mark(topic_id=self.facts.topic_ids[source])
+
+    def _spoilt(self, done: Plan) -> str:
+        """Return why a batch must not be committed: it gives up more records than may be on end; "" where it may."""
+        limit = self.deck.limit
+        for source in {source for source, _, _ in done.buried}:
+            if limit.passed(self._mark(source).given_up(done.given_up(source))):
+                at, error = next((at, error) for which, at, error in done.buried if which is source)
+                return (
+                    f"{source}: more than {limit.most} of {limit.window} records on end cannot be used; "
+                    f"the next one stands at {at}: {error}"
+                )
+        return ""
 
     async def _came_true(self, error: BaseException, after: Mapping[Source, int]) -> bool:
         """

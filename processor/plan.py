@@ -65,6 +65,11 @@ class Plan:
     results: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
+    buried: list[tuple[Source, int, str]] = field(default_factory=list)
+
+    def given_up(self, source: Source) -> list[int]:
+        """Return the offsets of a source's records that became dead letters, rising."""
+        return sorted(offset for which, offset, _ in self.buried if which is source)
 
 
 def plan(items: Sequence[Item], lane: Lane, now: int, tables: Tables, settings: Settings) -> Plan:
@@ -109,6 +114,7 @@ def _bury(item: Item, lane: Lane, now: int, reason: Reason, error: str, done: Pl
     about = headers(STOCK_DEADLETTER, found.dead_letter_id, WRITER, found.sku or "", now)
     done.writes.append(Write(STOCK_DEADLETTER, partition, key, encode(found), about))
     done.dead[reason.value] += 1
+    done.buried.append((item.source, item.record.offset, error))
 
 
 def _decide(
@@ -206,3 +212,4 @@ def _merge(done: Plan, step: Plan) -> None:
     done.results += step.results
     done.ignored += step.ignored
     done.dead += step.dead
+    done.buried += step.buried

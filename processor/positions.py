@@ -87,4 +87,7 @@ def carried(known: Evidence) -> Mark:
     ahead = known.mark.ahead
     if known.mark.moved and known.in_state is not None and known.in_state >= (known.committed or 0):
         ahead = max(known.in_state, -1 if ahead is None else ahead)
-    return Mark(topic_id=known.topic_id, ahead=ahead)
+    if known.mark.topic_id != known.topic_id:
+        return Mark(topic_id=known.topic_id)
+    dead = tuple(offset for offset in known.mark.dead if offset < (known.committed or 0))
+    return Mark(topic_id=known.topic_id, ahead=ahead, dead=dead, accept=known.mark.accept)

@@ -19,6 +19,7 @@ from processor.exits import Exit, FatalError
 from processor.expiry import Passed
 from processor.lane import State
 from processor.lanes import Lanes
+from processor.limit import Limit
 from processor.metrics import Metrics
 from processor.reader import Reader
 from processor.sources import Source
@@ -124,6 +125,7 @@ def deck_for(config: Config, instance: str = "") -> Deck:
         metrics=Metrics(),
         now=now_ms,
         topic_ids=ids,
+        limit=Limit(most=config.processor.dead_letters_max, window=config.processor.dead_letters_window),
         table_ids=table_ids,
         shelf=_shelf(config, instance),
     )

@@ -54,8 +54,10 @@ class Stand:
 
     @property
     def place(self) -> int:
-        """Where reading would go on, had the partition not stopped: the first record that a skip passes over."""
-        known = self.known
+        """Where reading goes on, or would, had the partition not stopped: the first record that a skip passes over."""
+        known, verdict = self.known, resume(self.known)
+        if not isinstance(verdict, Stop):
+            return verdict
         same = known.committed is not None and known.mark.topic_id == known.topic_id
         return min(max(known.committed or 0 if same else 0, known.start), known.end)
 
@@ -76,12 +78,17 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """What an operator has decided: who, why, and for `skip` where to go on."""
+    """
+    What an operator has decided: who, why, about which source, and for `skip` where to go on.
+
+    Without `to` the same record is tried again; with `accept`, whatever stands in the log now may be given up.
+    """
 
     actor: str
     reason: str
     source: Source
     to: int | None = None
+    accept: bool = False
 
 
 async def look(deck: Deck, partition: int, read: Callable[[int], None]) -> Look:
@@ -108,8 +115,10 @@ async def _highest(deck: Deck, partition: int, read: Callable[[int], None]) -> d
 
 
 def check(found: Look, word: Word) -> None:
-    """Raise `RefusedError` for an offset that is not in the log."""
-    known = found.stands[word.source].known
+    """Raise `RefusedError` for an offset that is not in the log, and for trying again what must be skipped."""
+    known, stopped = found.stands[word.source].known, found.stands[word.source].stopped
+    if word.to is None and stopped:
+        raise RefusedError(f"{word.source}: {stopped}; trying again does not help: skip --to")
     if word.to is not None and not known.start <= word.to <= known.end:
         raise RefusedError(f"{word.source} has offsets {known.start} to {known.end}, {word.to} is not among them")
 
@@ -151,12 +160,13 @@ async def _once(deck: Deck, writer: Writer, found: Look, letter: DeadLetter, pos
 
 
 def _position(found: Look, word: Word, token: str) -> OffsetAndMetadata:
-    known = found.stands[word.source].known
+    stand = found.stands[word.source]
+    mark = replace(carried(stand.known), told=token)
     if word.to is None:
-        if known.committed is None:
-            raise RefusedError(f"{word.source} has no position yet: restart the worker")
-        return OffsetAndMetadata(known.committed, replace(known.mark, told=token).text())
-    return OffsetAndMetadata(word.to, replace(carried(known), told=token, moved=True).text())
+        again = replace(mark, accept=stand.known.end if word.accept else mark.accept)
+        return OffsetAndMetadata(stand.place, again.text())
+    dead = tuple(offset for offset in mark.dead if offset < word.to)
+    return OffsetAndMetadata(word.to, replace(mark, moved=True, dead=dead).text())
 
 
 def _letter(found: Look, word: Word, token: str, now: int) -> DeadLetter:
@@ -164,9 +174,10 @@ def _letter(found: Look, word: Word, token: str, now: int) -> DeadLetter:
     known, first = stand.known, stand.place
     to = first if word.to is None else word.to
     left = "none" if known.committed is None else f"{known.committed} (id {known.mark.topic_id or 'unknown'})"
-    did = "resumed at" if word.to is None else f"skipped from {first} to"
+    did = f"skipped from {first} to {to}" if word.to is not None else f"tried again from {to} on"
+    more = f", with every dead letter below {known.end}" if word.accept else ""
     text = (
-        f"{word.source} {found.partition} {did} {to} (id {known.topic_id}) by {word.actor}: {word.reason}; "
+        f"{word.source} {found.partition} {did} (id {known.topic_id}){more} by {word.actor}: {word.reason}; "
         f"position was {left}; stopped: {stand.stopped or 'not by its positions'}"
     )
     origin = Origin(topic=word.source.value, topic_id=known.topic_id, partition=found.partition, offset=first)

@@ -2,8 +2,9 @@
 `python -m processor skip|resume --partition P`: move a stopped partition on.
 
 `skip` without `--to` only shows what is stopped, why, and which offsets there are.  `skip --to OFFSET` goes on there
-and leaves out what lies before.  `resume` tries the same record again.  Both need a `--reason`, which stands with who
-gave it in `stock.deadletter`.
+and leaves out what lies before.  `resume` tries the same record again, as a restart of the worker would; with
+`--accept`, every record that stands in the log now and cannot be used may become a dead letter.  Each needs a
+`--reason`, which stands with who gave it in `stock.deadletter`.
 
 Exit codes: 0 done, or nothing is stopped; 1 shown: the partition is stopped; 2 refused, nothing was changed;
 69 no answer from Kafka; 78 the configuration cannot be used; 81 not known whether it was done: look again.
@@ -29,7 +30,6 @@ from processor.skip import DoubtError, Look, RefusedError, Word, check, look, te
 from processor.sources import Source
 from schemas.cluster import ClusterError
 from schemas.config import Config, ConfigError, config_path, load
-from schemas.logs import setup
 
 COMMANDS = ("skip", "resume")
 
@@ -45,7 +45,6 @@ class Code(IntEnum):
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     arguments = _arguments(argv)
-    setup("processor", "ERROR")
     try:
         config = load(config_path(arguments.config, os.environ))
         return asyncio.run(_run(config, arguments))
@@ -83,7 +82,13 @@ async def _act(deck: Deck, found: Look, arguments: argparse.Namespace) -> Any:
         return None
     if not arguments.reason:
         raise RefusedError("say why: --reason")
-    word = Word(actor=arguments.actor, reason=arguments.reason, source=_source(found, arguments), to=arguments.to)
+    word = Word(
+        actor=arguments.actor,
+        reason=arguments.reason,
+        source=_source(found, arguments),
+        to=arguments.to if arguments.command == "skip" else None,
+        accept=arguments.accept and arguments.command == "resume",
+    )
     check(found, word)
     _confirm(found, word, arguments)
     return await tell(deck, found, word)
@@ -93,8 +98,8 @@ def _source(found: Look, arguments: argparse.Namespace) -> Source:
     if arguments.topic:
         return Source(arguments.topic)
     if arguments.command == "resume":
-        # Either position does: what counts is that it was written.
-        return next((s for s in Source if found.stands[s].known.committed is not None), Source.ORDERS)
+        # Either position does for a new try; dead letters are accepted where the most of them are.
+        return max(Source, key=lambda source: len(found.stands[source].known.mark.dead))
     if len(found.stopped) != 1:
         raise RefusedError(f"say which topic: --topic {Source.ORDERS} or --topic {Source.ADJUSTMENTS}")
     return found.stopped[0]
@@ -126,6 +131,7 @@ def _json(found: Look, done: Any) -> dict[str, Any]:
             "start": stand.known.start,
             "end": stand.known.end,
             "place": stand.place,
+            "deadLately": len(stand.known.mark.dead),
             "stopped": stand.stopped or None,
         }
         for source, stand in found.stands.items()
@@ -147,6 +153,10 @@ def _text(found: Look, done: Any) -> str:
             lines.append(
                 f"    go on with what is there: skip --partition {found.partition} --topic {source} "
                 f"--to {stand.place} --reason ...  (--to {known.end} leaves everything out)"
+            )
+        if stand.known.mark.dead:
+            lines.append(
+                f"    {len(stand.known.mark.dead)} dead letters lately; resume --accept --reason ... allows more"
             )
     if not found.stopped:
         lines.append("  a partition that has stopped for another reason names it in its worker's /readyz")
@@ -178,6 +188,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--partition", type=int, required=True, help="the partition that has stopped")
     parser.add_argument("--topic", choices=[source.value for source in Source], help="which of its two topics")
     parser.add_argument("--to", type=int, help="where to go on: the first offset that is decided again")
+    parser.add_argument("--accept", action="store_true", help="resume: do not stop at dead letters again")
     parser.add_argument("--reason", default="", help="why; it is kept")
     parser.add_argument("--actor", default=_actor(), help="who (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON line")

@@ -256,12 +256,16 @@ async def test_markers_in_the_log_are_passed_over_in_order(
     assert {position.offset for position in brokers.committed.values()} == {7, 0}
 
 
-async def test_a_batch_that_cannot_be_read_stops_the_lane_with_its_place(lane: Lane) -> None:
-    """The client has tried again; what stands there is for an operator."""
+async def test_a_batch_that_cannot_be_read_stops_the_lane_with_its_place(
+    lane: Lane, deliver: Callable[[int], None]
+) -> None:
+    """The client has tried again; what stands there is for an operator, and what came before is decided."""
     bad = Share(source=Source.ORDERS, partition=0, session=lane.session, records=[], upto=0, fault="offset 0: no")
+    deliver(0)
     lane.deliver(bad)
-    assert lane.state is State.WEDGED
+    await until(lambda: lane.state is State.WEDGED)
     assert lane.reason == "order.confirmed: offset 0: no"
+    assert lane.next[Source.ADJUSTMENTS] == 1
 
 
 async def test_a_share_of_an_older_session_is_dropped(lane: Lane) -> None:

@@ -1,9 +1,15 @@
 """Bad input and foreign writers, against a real Kafka: nothing passes silently, nothing stops more than it must."""
 
 import json
+import struct
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
+import pytest
+from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Producer
 
 from schemas.topics import ORDER_CONFIRMED, STOCK_ADJUSTED
@@ -65,3 +71,89 @@ def delivery(sku: str, end: Any) -> bytes:
     """Return ten units, once for each transaction."""
     record = {"v": 1, "sku": sku, "kind": "add", "qty": 10, "adjustmentId": f"{sku}-{id(end)}", "receivedAt": 1}
     return json.dumps(record).encode()
+
+
+@pytest.fixture
+def strict(shop: Any, config_file: Any, service: Any, eventually: Any) -> Any:
+    """Return a deployment that takes five dead letters on end and no more."""
+    settings = {"session_timeout_ms": 6000, "batch_max": 100, "dead_letters_max": 5, "dead_letters_window": 100}
+    path = config_file([{"name": "shop", "kind": "generic", "since": 0}], {"processor": settings})
+    return type(shop)(path, service, eventually)
+
+
+def command(shop: Any, name: str, *more: str) -> int:
+    """Run one of the processor's commands; return its exit code."""
+    argv = [sys.executable, "-m", "processor", name, "--config", str(shop.path), "--reason", "a test", *more]
+    return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode
+
+
+def test_a_broken_release_upstream_stops_its_partition_instead_of_draining_the_topic(strict: Any, kill: Any) -> None:
+    """The limit holds over restarts and new tries; what stands behind is decided once the operator has accepted it."""
+    strict.adjust("SKU-0", "set", 10, "count")
+    strict.flush()
+    for number in range(3):
+        strict.order("SKU-0", number)
+    for number in range(20):
+        strict.send(ORDER_CONFIRMED, b"SKU-0", b'{"v": 2, "number": %d}' % number)
+    for number in range(3, 6):
+        strict.order("SKU-0", number)
+    strict.flush()
+    (partition,) = {message.partition() for message in strict.read(ORDER_CONFIRMED)}
+    for attempt in range(2):
+        worker = strict.worker()
+        strict.eventually(lambda at=worker: wedged(strict, at))
+        reason = str(wedged(strict, worker))
+        assert "more than 5 of 100 records on end cannot be used; the next one stands at 8" in reason
+        assert len(strict.dead()) == 5
+        assert strict.levels()["SKU-0"]["quantity"] == 7
+        if attempt == 0:
+            kill(worker)
+    assert command(strict, "resume", "--partition", str(partition)) == 0
+    strict.eventually(lambda: [one for one in strict.dead() if one["reason"] == "skipped"])
+    strict.eventually(lambda: str(partition) in wedged(strict, worker))
+    assert command(strict, "resume", "--partition", str(partition), "--accept") == 0
+    strict.settle()
+    assert strict.levels()["SKU-0"]["quantity"] == 4
+    assert len([one for one in strict.dead() if one["reason"] == "undecodable"]) == 20
+    strict.ready(worker)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_batch_that_is_spoilt_on_the_disk_stops_its_partition_alone(
+    shop: Any, run_folder: Path, *, whole: bool
+) -> None:
+    """Whether its checksum or its compression is wrong: what stands before it is decided, and all other partitions."""
+    for sku in SKUS:
+        shop.adjust(sku, "set", 10, f"count-{sku}")
+    for number in range(3):
+        shop.order("SKU-0", number)
+        shop.flush()  # so that each is a batch of its own
+    home = {message.key().decode(): message.partition() for message in shop.read(STOCK_ADJUSTED)}
+    spoil(run_folder / "kafka" / "log" / f"{shop.config.kafka.topic(ORDER_CONFIRMED)}-{home['SKU-0']}", whole=whole)
+    worker = shop.worker()
+    shop.eventually(lambda: wedged(shop, worker))
+    assert "order.confirmed: the batch at offset 1 cannot be read" in wedged(shop, worker)[str(home["SKU-0"])]
+    elsewhere = next(sku for sku in SKUS if home[sku] != home["SKU-0"])
+    shop.order(elsewhere, 7)
+    shop.flush()
+    shop.eventually(lambda: shop.levels()[elsewhere]["quantity"] == 9)
+    assert shop.levels()["SKU-0"]["quantity"] == 9
+    assert shop.get(worker, "/healthz")[0] == 200
+    where = ("--partition", str(home["SKU-0"]), "--topic", ORDER_CONFIRMED)
+    assert command(shop, "skip", *where, "--to", "2") == 2
+    assert command(shop, "skip", *where, "--to", "2", "--yes") == 0
+    shop.settle()
+    assert shop.levels()["SKU-0"]["quantity"] == 8
+
+
+def spoil(folder: Path, *, whole: bool) -> None:
+    """Change the last byte of the second batch in a partition's log; `whole` makes its checksum right again."""
+    (log,) = folder.glob("*.log")
+    data = bytearray(log.read_bytes())
+    start = 12 + struct.unpack_from(">i", data, 8)[0]
+    end = start + 12 + struct.unpack_from(">i", data, start + 8)[0]
+    data[end - 1] ^= 0xFF
+    if whole:
+        struct.pack_into(">I", data, start + 17, calc_crc32c(bytes(data[start + 21 : end])))
+    with log.open("r+b") as file:
+        file.write(data)
