@@ -21,11 +21,12 @@ Place = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a SKU stands: its newest ticket (places with an older one are void), its risk and since when it waits."""
+    """Where a SKU stands: its newest ticket (places with an older one are void), risk, since when and until when."""
 
     ticket: int
     danger: int
     since: int
+    due: int
 
 
 def risk(velocity: int, shown: int | None) -> int:
@@ -64,9 +65,15 @@ class WorkQueue:
         return iter(self._entries)
 
     def offer(self, sku: str, danger: int, since: int, due: int = 0) -> None:
-        """Put a SKU in (again): `danger` is its risk, `since` when it first differed, `due` when it may be told."""
+        """
+        Put a SKU in: `danger` is its risk, `since` when it first differed, `due` when it may be told.
+
+        One that is in already comes no later for being offered again.
+        """
         self._ticket += 1
-        self._entries[sku] = Entry(self._ticket, danger, since)
+        if (entry := self._entries.get(sku)) is not None:
+            due = min(due, entry.due)
+        self._entries[sku] = Entry(self._ticket, danger, since, due)
         heapq.heappush(self._later, (due, self._ticket, sku))
         if len(self._later) + len(self._by_risk) + len(self._by_age) > 4 * (len(self._entries) + LOOK):
             self._compact()

@@ -11,7 +11,7 @@ from publishers.book import SETTLE_MS
 from publishers.push import ChannelDown, Response
 from publishers.work import Call
 from schemas.channel_records import ChannelLevel, Shown
-from schemas.words import Command, Status
+from schemas.words import Command, Result, Status
 
 LOST = Response(status=0, err="no answer within 10000 ms")
 DOWN = Response(status=503)
@@ -291,3 +291,15 @@ def test_owners_may_come_and_go_the_channel_shows_the_level_as_soon_as_all_order
             bench = heir_of(bench_of, bench)
     bench.work(until=bench.now + 60_000)
     assert (bench.shop.numbers["A"], bench.record("A").hidden) == (max(0, hub), 0)
+
+
+def test_an_own_order_read_once_more_does_not_send_a_sku_back_to_its_ladder(bench_of: Any) -> None:
+    """The channel is back and all are told at once; a repeated delivery meanwhile makes none wait for its rung."""
+    bench = bench_of("woocommerce", {"A": 10, "B": 10})
+    bench.level("A", 9)
+    bench.answer(bench.plan(), DOWN)
+    bench.level("B", 9)
+    bench.answer(bench.plan())
+    bench.outcome("A", 0, ordered_at=bench.now, result=Result.UNCHANGED, version=None)
+    assert bench.work() == 1
+    assert bench.shop.numbers == {"A": 9, "B": 9}
