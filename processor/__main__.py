@@ -46,7 +46,7 @@ def _command(argv: list[str]) -> int:
 
 
 def _work(config: Config, arguments: argparse.Namespace) -> int:
-    from processor import options, private, service
+    from processor import collector, options, private, service
     from processor.exits import Exit
 
     if gone := private.missing():
@@ -61,6 +61,7 @@ def _work(config: Config, arguments: argparse.Namespace) -> int:
         print("all is well")
         return Exit.OK
     chosen = service.Options(host=arguments.host, port=arguments.port, instance=arguments.instance)
+    collector.relax()
     return asyncio.run(service.run(config, chosen))
 
 

@@ -1,8 +1,8 @@
 """A lane's transactions: fence, write, commit, and find out what became of one whose answer was lost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from aiokafka import TopicPartition, errors
@@ -113,20 +113,18 @@ class Writer:
         await producer.commit_transaction()
         return ends
 
-    async def _send(self, producer: LaneProducer, writes: Sequence[Write]) -> Any:
-        ordered = sorted(writes, key=_place)
-        for (topic, partition), records in groupby(ordered, key=_place):
+    async def _send(self, producer: LaneProducer, writes: Sequence[Write]) -> AsyncIterator[tuple[str, int, int, Any]]:
+        places: defaultdict[tuple[str, int], list[Write]] = defaultdict(list)
+        for write in writes:
+            places[write.topic, write.partition].append(write)
+        for (topic, partition), records in places.items():
             for batch in _batches(producer, records):
                 count = batch.record_count()
                 sent = await producer.send_batch(batch, self._names.topic(topic), partition=partition)
                 yield topic, partition, count, sent
 
 
-def _place(write: Write) -> tuple[str, int]:
-    return write.topic, write.partition
-
-
-def _batches(producer: LaneProducer, records: Iterable[Write]) -> Iterable[Any]:
+def _batches(producer: LaneProducer, records: Iterable[Write]) -> Iterator[Any]:
     """Fill batches in order: one future for a batch costs far less than one for each record."""
     batch = producer.create_batch()
     for record in records:
