@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from schemas.config import Config
+from schemas.logs import LIBRARY
 from schemas.topics import Topic, registry
 
 TIMEOUT_S = 30.0
@@ -57,7 +58,7 @@ def _await_listed(admin: AdminClient, names: set[str]) -> None:
 
 
 def _admin(config: Config) -> AdminClient:
-    return AdminClient(config.kafka.client(socket_timeout_ms=10_000))
+    return AdminClient(config.kafka.client(socket_timeout_ms=10_000), logger=LIBRARY)
 
 
 def _new_topic(config: Config, topic: Topic) -> NewTopic:
