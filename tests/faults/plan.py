@@ -31,6 +31,8 @@ TRACKS: Mapping[str, Track] = {
     "brokers": Track(35.0, ("broker_kill", "broker_pause")),
     "input": Track(12.0, ("poison", "oversized")),
 }
+STEPS = ("set_back", "truncate", "recreate", "recover")
+"""What follows when the faults are over: see `tests.faults.epilogue`."""
 KINDS = tuple(kind for track in TRACKS.values() for kind in track.kinds)
 
 

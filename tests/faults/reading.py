@@ -1,6 +1,7 @@
 """Reads the topics into a `History`, read committed, with a consumer of its own."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from tests.faults.orders import ADJUSTMENTS, ORDERS
 from tests.faults.poison import MARK
 
 ANSWER_S = 20.0
-BATCH = 5_000
+BATCH, WAIT_S = 5_000, 0.2
 IDLE_S = 30.0
 
 
@@ -70,6 +71,10 @@ class Reader:
                 log[_int(message.offset())] = Input(message.key(), message.value(), _bytes(poison).decode())
         return found
 
+    def newest(self, name: str) -> dict[bytes, bytes]:
+        """Return a compacted topic as a table."""
+        return {_bytes(message.key()): _bytes(message.value()) for message in self._messages(name)}
+
     def _outputs(self, name: str) -> dict[int, list[Output]]:
         found: dict[int, list[Output]] = {}
         for message in self._messages(name):
@@ -99,9 +104,12 @@ class Reader:
         with contextlib.closing(Consumer(dict(settings))) as consumer:
             consumer.assign([TopicPartition(self.topic(name), number, 0) for number in range(self.partitions)])
             ended: set[int] = set()
+            heard = time.monotonic()
             while len(ended) < self.partitions:
-                batch = consumer.consume(BATCH, IDLE_S)
-                if not batch:
+                batch = consumer.consume(BATCH, WAIT_S)
+                if batch:
+                    heard = time.monotonic()
+                elif time.monotonic() > heard + IDLE_S:
                     raise TimeoutError(f"{name} cannot be read to its end: partitions {sorted(ended)} have ended")
                 for message in batch:
                     if message.error():

@@ -43,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     report = Report(seed=arguments.seed, command=vars(arguments) | {"report": str(arguments.report)})
     say(f"seed {arguments.seed}")
-    session(choice, report, arguments.minutes * 60, arguments.only)
+    session(choice, report, arguments.minutes * 60, arguments.only, arguments.then)
     arguments.report.write_text(report.file(), encoding="utf-8")
     say(f"report: {arguments.report}")
     if not arguments.json:
@@ -54,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    from tests.faults.plan import KINDS
+    from tests.faults.plan import KINDS, STEPS
 
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--minutes", type=float, default=3.0, help="how long faults happen (%(default)s)")
@@ -63,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--store", choices=("memory", "rocksdb", "both"), default="both", help="%(default)s")
     parser.add_argument("--rate", type=float, default=200.0, help="records a second (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="these kinds of fault only")
+    parser.add_argument("--then", nargs="*", choices=STEPS, default=STEPS, help="what follows (%(default)s)")
     parser.add_argument("--mutant", choices=("fence", "seek", "positions"), default="", help="break the product so")
     default = Path(tempfile.gettempdir()) / "lastunit-faults.json"
     parser.add_argument("--report", type=Path, default=default, help="the report's file (%(default)s)")

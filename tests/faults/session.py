@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.faults import epilogue
 from tests.faults.history import Finding
 from tests.faults.oracle import judge
 from tests.faults.plan import plan
@@ -13,13 +14,13 @@ from tests.faults.world import Choice, World, say, world
 READY_S = 90.0
 
 
-def session(choice: Choice, report: Report, seconds: float, kinds: Sequence[str]) -> None:
+def session(choice: Choice, report: Report, seconds: float, kinds: Sequence[str], steps: Sequence[str]) -> None:
     """Run everything, and put what it was into the report; what a failing run has left is kept."""
     if choice.store == "memory":
         kinds = [kind for kind in kinds if kind != "disk_full"]
     with world(choice) as running:
         try:
-            _work(running, report, seconds, kinds)
+            _work(running, report, seconds, kinds, steps)
         except BaseException:
             running.supervisor.keep()
             say(f"data and logs: {running.data}")
@@ -29,7 +30,7 @@ def session(choice: Choice, report: Report, seconds: float, kinds: Sequence[str]
             say(f"data and logs: {running.data}")
 
 
-def _work(running: World, report: Report, seconds: float, kinds: Sequence[str]) -> None:
+def _work(running: World, report: Report, seconds: float, kinds: Sequence[str], steps: Sequence[str]) -> None:
     for sent in running.load.book.counts(0):
         running.load.send(sent)
     running.load.flush()
@@ -42,8 +43,8 @@ def _work(running: World, report: Report, seconds: float, kinds: Sequence[str]) 
     for number, faults in enumerate(segments, 1):
         segment(running, report, faults)
         rest(running, report, f"segment {number}")
-    running.load.pause()
-    running.watch.settled(READY_S)
+    running.load.close()
+    report.findings += epilogue.run(running, steps)
     _verdict(running, report)
 
 
