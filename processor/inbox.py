@@ -9,6 +9,7 @@ have been taken.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from processor.exits import WedgedError
 from processor.gap import Gap
@@ -23,8 +24,7 @@ class Clearance:
     adjustments: int
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One record to decide."""
 
     source: Source

@@ -33,7 +33,7 @@ TRANSACTION_S = 30.0
 """Longer than any healthy transaction, shorter than the broker's own limit; then its outcome is looked up."""
 RESOLVE_S = 45.0
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
-INBOX_BATCHES = 4
+INBOX_BATCHES = 2
 TRANSACTION_BYTES = 16 * 1_048_576
 """Values in one transaction; a batch with larger consequences (each `add` can settle a thousand lines) is divided."""
 
@@ -203,9 +203,10 @@ class Lane:
             return
         if spoilt:
             raise WedgedError(spoilt)
-        after = self.next | {item.source: item.record.offset + 1 for item in batch}
+        last = {item.source: item.record.offset for item in batch}
+        after = self.next | {source: offset + 1 for source, offset in last.items()}
         read = await self._commit(done, after)
-        highest = {self.facts.topic_ids[item.source]: item.record.offset for item in batch}
+        highest = {self.facts.topic_ids[source]: offset for source, offset in last.items()}
         reach = Reach(read=read, highest=highest)
         self.view.commit(done.levels, Change(levels=done.level_bytes, lines=done.lines, at=deck.now(), reach=reach))
         self.next = after
