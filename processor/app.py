@@ -16,6 +16,8 @@ from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 HEARTBEATS = 6
 """Heartbeats in a session: some may be lost."""
+HEARTBEAT_S = 1.0
+"""At most this between two: it is by a heartbeat's answer that a member learns of a rebalance."""
 
 
 class NoProducer(BootStrategy):
@@ -62,11 +64,11 @@ def make(config: Config, deck: Deck, lanes: Lanes, instance: str) -> App:
         topic_partitions=partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        table_standby_replicas=0,
+        table_standby_replicas=config.processor.standbys,
         stream_wait_empty=False,
         web_enabled=False,
         broker_session_timeout=session_s,
-        broker_heartbeat_interval=session_s / HEARTBEATS,
+        broker_heartbeat_interval=min(session_s / HEARTBEATS, HEARTBEAT_S),
         broker_request_timeout=max(120.0, session_s),
         TableManager=LaneTables,
         Table=LaneTable,

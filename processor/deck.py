@@ -35,6 +35,8 @@ class Deck:
         limit: how many records may be given up before a partition stops.
         table_ids: looks the ids of the tables' topics up, by name; it blocks.
         shelf: where the tables are.
+        instance: the worker's lasting name in the group, "" for none.
+        holders: looks up which member has which lasting name; it blocks.
 
     """
 
@@ -50,6 +52,8 @@ class Deck:
     limit: Limit = DEFAULT
     table_ids: Callable[[], Mapping[str, str]] = dict
     shelf: Shelf = field(default_factory=MemoryShelf)
+    instance: str = ""
+    holders: Callable[[], Mapping[str, str]] = dict
 
     def source(self, source: Source, partition: int) -> TopicPartition:
         """Return a source's partition."""

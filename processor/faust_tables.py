@@ -12,6 +12,7 @@ Departures from Faust, each with its reason:
 """
 
 import asyncio
+from functools import partial
 from typing import Any, cast
 
 import faust
@@ -59,7 +60,10 @@ class LaneStarter(Service):
         app = self.app
         # A source partition is assigned to one worker, its active owner; only tables' topics have standbys.
         mine = {tp.partition for tp in assigned if tp.topic in app.source_of}
-        await app.lanes.assign(mine, lambda: bool(app.consumer_generation_id == generation_id), app.consumer.rewind)
+        others = {tp.partition for tp in assigned if tp.topic in app.tables.changelog_topics} - mine
+        current = partial(_is_generation, app, generation_id)
+        await app.lanes.assign(mine, others, current, app.consumer.rewind)
+        await app.consumer.rewind({})  # fetches nothing of the tables' topics, though it has no partition to open
         app.flow_control.resume()
         app.consumer.resume_flow()
         await app._fetcher.maybe_start()  # noqa: SLF001 - Faust's own recovery starts it here too
@@ -68,6 +72,10 @@ class LaneStarter(Service):
         await app.on_rebalance_complete.send()
         app.on_rebalance_end()
         self.completed.set()
+
+
+def _is_generation(app: Any, generation_id: int) -> bool:
+    return bool(app.consumer_generation_id == generation_id)
 
 
 class LaneTables(TableManager):

@@ -23,7 +23,7 @@ from processor.plan import Lane as LaneFacts
 from processor.plan import Plan, plan
 from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
-from processor.store import Change, Reach, StoreError, View
+from processor.store import Change, Reach, Store, StoreError, View
 from processor.store_memory import Memory
 from processor.writer import REFUSED, Writer
 
@@ -129,11 +129,15 @@ class Lane:
 
     async def close(self) -> None:
         """Forget everything."""
+        (await self.release()).close()
+
+    async def release(self) -> Store:
+        """End, and return the store: whatever this lane may still have under way cannot reach it any more."""
         await self.pause(0)
         await self.writer.close()
         self.state = State.BROKEN
         store, self.view = self.view.store, View(Memory())
-        store.close()
+        return store
 
     async def _run(self) -> None:
         try:

@@ -16,7 +16,8 @@ from processor.lane import Lane, State
 from processor.opening import OvertakenError, open_lane
 from processor.progress import Progress
 from processor.sources import Share, Source
-from processor.store import StoreError
+from processor.standbys import Standbys
+from processor.store import Store, StoreError, View
 from processor.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Lanes:
         self._since = time.monotonic()
         self.assigned = False
         self._begin: Callable[[int], None] = _nothing
+        self._warm: dict[int, Store] = {}
+        self.standbys = Standbys(deck, self.fail)
         self.progress = Progress()
         self.wake = asyncio.Event()
         self.failed: asyncio.Future[FatalError] = asyncio.get_running_loop().create_future()
@@ -67,18 +70,23 @@ class Lanes:
             *openings, *(lane.pause(QUIESCE_S) for lane in self._lanes.values()), return_exceptions=True
         )
 
-    async def assign(self, partitions: set[int], current: Callable[[], bool], seek: Seek) -> None:
+    async def assign(self, partitions: set[int], standbys: set[int], current: Callable[[], bool], seek: Seek) -> None:
         """
-        Open a lane for each of `partitions` and close all others.
+        Open a lane for each of `partitions`, follow the tables of `standbys`, and close everything else.
 
         A lane that stays goes on where it stopped, without reading anything back: had anybody else owned the partition
         meanwhile, the lane's next transaction would be fenced.
         """
         self._round += 1
         turn = self._round
-        await self._drop(
-            {p for p, lane in self._lanes.items() if p not in partitions or lane.state is not State.PAUSED}
-        )
+        gone = {p for p, lane in self._lanes.items() if p not in partitions or lane.state is not State.PAUSED}
+        for partition in partitions:
+            if (store := await self.standbys.take(partition)) is not None:
+                self._warm[partition] = store
+        await self.standbys.follow(standbys)
+        await self._drop(gone)
+        for partition in self._warm.keys() - partitions:
+            self.standbys.adopt(partition, self._warm.pop(partition))
 
         def still() -> bool:
             return turn == self._round and current()
@@ -117,13 +125,16 @@ class Lanes:
 
     async def _drop(self, partitions: Iterable[int]) -> None:
         gone = [self._lanes.pop(partition) for partition in list(partitions)]
-        await asyncio.gather(*(lane.close() for lane in gone))
+        for lane, store in zip(gone, await asyncio.gather(*(lane.release() for lane in gone)), strict=True):
+            self.standbys.adopt(lane.partition, store)
 
     async def _open(self, partition: int, still: Callable[[], bool], seek: Seek) -> None:
         lane = self._lanes.get(partition)
         if lane is None:
             deck = self.deck
             lane = self._lanes[partition] = Lane(partition, deck, Writer(deck.client, deck.names, partition))
+            if partition in self._warm:
+                lane.view = View(self._warm.pop(partition))
             try:
                 async with self._slots:
                     await open_lane(lane, still)
@@ -192,6 +203,11 @@ class Lanes:
                 lane.wedge(f"a topic was made anew: the ids are {now}, the positions belong to {was}")
 
     @property
+    def joined(self) -> bool:
+        """Whether the group has ever assigned anything."""
+        return self._begin is not _nothing
+
+    @property
     def ready(self) -> bool:
         """Whether the group has assigned partitions (or none) and all of them are open."""
         return self.assigned and not self._opening and all(lane.state is State.OPEN for lane in self._lanes.values())
@@ -232,3 +248,4 @@ class Lanes:
         """End: finish what is under way and give everything up."""
         await self.suspend()
         await self._drop(self._lanes)
+        await self.standbys.stop()

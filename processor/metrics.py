@@ -66,6 +66,12 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self.standby_lag = Gauge(
+            "lastunit_processor_standby_lag_records",
+            "Records of the tables' topics that this standby has not read yet; no series while it catches up at first.",
+            ["partition"],
+            registry=self.registry,
+        )
         self.forgotten = Counter(
             "lastunit_processor_forgotten_lines",
             "Rows of lines looked at because they had grown older than the dedupe horizon.",

@@ -20,9 +20,9 @@ from processor.expiry import cutoff
 from processor.lane import Lane
 from processor.plan import Lane as LaneFacts
 from processor.positions import Evidence, Stop, carried, resume
-from processor.recovery import recover
+from processor.recovery import open_store, recover
 from processor.sources import Source
-from processor.store import Store, StoreError, View
+from processor.store import StoreError, View
 
 log = logging.getLogger(__name__)
 
@@ -75,29 +75,21 @@ def _position(source: Source, known: Evidence) -> int:
 
 async def _tables(lane: Lane) -> Mapping[str, int]:
     """Give the lane its tables as the log has them; return the highest source offset in them, by topic id."""
+    deck = lane.deck
 
     def moved(count: int) -> None:
-        lane.deck.metrics.recovered.inc(count)
+        deck.metrics.recovered.inc(count)
         lane.busy_since = time.monotonic()  # a long recovery is no hang as long as it moves
 
     try:
-        store = await _opened(lane)
-        lane.view = View(store)
-        await recover(lane.deck, lane.partition, store, await _oldest(lane), moved)
+        if lane.view.store.ids != (ids := await asyncio.to_thread(deck.table_ids)):
+            lane.view.store.close()
+            lane.view = View(await open_store(deck, lane.partition, ids))
+        store = lane.view.store
+        await recover(deck, lane.partition, store, await _oldest(lane), moved)
     except StoreError as error:
         raise FatalError(Exit.STATE, f"partition {lane.partition}: its tables cannot be kept: {error}") from error
     return store.reach.highest
-
-
-async def _opened(lane: Lane) -> Store:
-    """Open the lane's store; one that comes when a rebalance has ended this already is closed again."""
-    deck = lane.deck
-    opening = asyncio.create_task(asyncio.to_thread(lambda: deck.shelf.open(lane.partition, deck.table_ids())))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        (await opening).close()
-        raise
 
 
 async def _oldest(lane: Lane) -> int:

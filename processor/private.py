@@ -14,9 +14,11 @@ import aiokafka
 import faust
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import has_gzip, has_lz4, has_snappy, has_zstd
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from faust.app.base import BootStrategy
+from faust.assignor import PartitionAssignor
 from faust.tables import TableManager
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -34,6 +36,8 @@ OVERRIDDEN: tuple[tuple[Any, str], ...] = (
     (driver.Consumer, "commit"),
     (driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
     (driver.AIOKafkaConsumerThread, "getmany"),
+    (driver.AIOKafkaConsumerThread, "on_thread_stop"),
+    (PartitionAssignor, "changelog_distribution"),
     (faust.App, "_new_transport"),
     (faust.Table, "_changelog_topic_name"),
     (TableManager, "recovery"),
@@ -68,6 +72,10 @@ ASSIGNED: tuple[tuple[Any, str], ...] = (
     (aiokafka.AIOKafkaProducer, "_request_timeout_ms"),
     (aiokafka.AIOKafkaProducer, "_closed"),
     (sender.Sender, "_retry_backoff"),
+    (aiokafka.AIOKafkaConsumer, "_coordinator"),
+    (GroupCoordinator, "_group_instance_id"),
+    (GroupCoordinator, "member_id"),
+    (driver.AIOKafkaConsumerThread, "_consumer"),
 )
 
 

@@ -97,6 +97,16 @@ class Reader:
         finally:
             await consumer.stop()
 
+    @asynccontextmanager
+    async def follower(self) -> AsyncIterator[AIOKafkaConsumer]:
+        """Open a reader of committed records, to be assigned partitions and sought; it belongs to no group."""
+        consumer = _consumer(self._client)
+        await consumer.start()
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
 
 class _Admin(AIOKafkaAdminClient):  # type: ignore[misc] # aiokafka ships no types
     """

@@ -14,6 +14,16 @@ from processor.store import Change, Reach, Store
 log = logging.getLogger(__name__)
 
 
+async def open_store(deck: Deck, partition: int, ids: Mapping[str, str]) -> Store:
+    """Return the partition's store as it was left; one that comes when its caller was cancelled is closed again."""
+    opening = asyncio.create_task(asyncio.to_thread(deck.shelf.open, partition, ids))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        (await opening).close()
+        raise
+
+
 async def recover(deck: Deck, partition: int, store: Store, before: int, moved: Callable[[int], None]) -> None:
     """
     Read into `store` what the partition's changelogs have beyond its reach.

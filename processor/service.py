@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from aiokafka import TopicPartition
@@ -30,7 +31,7 @@ from processor.store_memory import MemoryShelf
 from processor.sweeping import sweep
 from processor.web import Health, address, serve
 from processor.writer import Names
-from schemas.cluster import ClusterError, now_ms, topic_ids
+from schemas.cluster import ClusterError, members, now_ms, topic_ids
 from schemas.settings import Config, Store
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
@@ -128,6 +129,8 @@ def deck_for(config: Config, instance: str = "") -> Deck:
         limit=Limit(most=config.processor.dead_letters_max, window=config.processor.dead_letters_window),
         table_ids=table_ids,
         shelf=_shelf(config, instance),
+        instance=instance,
+        holders=partial(members, config, "processor"),
     )
 
 

@@ -70,6 +70,10 @@ class Store(Protocol):
     """
 
     @property
+    def ids(self) -> Mapping[str, str]:
+        """The ids of the changelogs that it holds, by topic."""
+
+    @property
     def levels(self) -> Table:
         """The levels by SKU."""
 

@@ -37,7 +37,7 @@ class Folder:
             self._forget_others(path, partition)
             if (path / DAMAGED).exists():
                 _put_aside(path, "it was found damaged")
-            return _open(path)
+            return _open(path, ids)
         except OSError as error:
             raise StoreError(f"{path}: {error}") from error
 
@@ -48,15 +48,15 @@ class Folder:
                 shutil.rmtree(other)
 
 
-def _open(path: Path) -> Rocks:
+def _open(path: Path, ids: Mapping[str, str]) -> Rocks:
     try:
-        return Rocks(path)
+        return Rocks(path, ids)
     except Exception as error:
         if any(word in str(error) for word in BUSY):
             raise StoreError(f"{path}: {error}") from error
         _put_aside(path, str(error))
     try:
-        return Rocks(path)
+        return Rocks(path, ids)
     except Exception as error:
         raise StoreError(f"{path}: {error}") from error
 

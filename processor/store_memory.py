@@ -10,8 +10,9 @@ from processor.tails import decided_at
 class Memory:
     """Two dictionaries of bytes; that of the lines is in the order of the decisions, so its oldest are its first."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, ids: Mapping[str, str] | None = None) -> None:
+        """Start empty; `ids` are those of the changelogs, by topic."""
+        self.ids: Mapping[str, str] = ids or {}
         self.levels: dict[bytes, bytes] = {}
         self.lines: dict[bytes, bytes] = {}
         self.reach = Reach()
@@ -45,9 +46,9 @@ class Memory:
 class MemoryShelf:
     """Keeps nothing."""
 
-    def open(self, partition: int, ids: Mapping[str, str]) -> Store:  # noqa: ARG002 - the interface's arguments
+    def open(self, partition: int, ids: Mapping[str, str]) -> Store:  # noqa: ARG002 - the interface's argument
         """Return an empty store."""
-        return Memory()
+        return Memory(ids)
 
 
 def _put(table: dict[bytes, bytes], rows: Rows) -> None:

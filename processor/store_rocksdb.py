@@ -7,7 +7,7 @@ a power cut takes from the end of the database's own log is read again from the 
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -79,9 +79,10 @@ class Rocks:
     found at the queue's head and each line is looked at once for each time that it was written, never in a scan.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the database in folder `path`; raises what RocksDB raises."""
+    def __init__(self, path: Path, ids: Mapping[str, str]) -> None:
+        """Open or make the database of these changelogs in folder `path`; raises what RocksDB raises."""
         self._path = path
+        self.ids = ids
         self._open()
 
     def _open(self) -> None:

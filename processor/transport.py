@@ -24,6 +24,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from processor import membership
 from processor.fetching import Fetching, Taken
 from processor.sources import Share, Source
 
@@ -83,6 +84,16 @@ class Thread(driver.AIOKafkaConsumerThread):
             metadata_max_age_ms=5_000,
         )
 
+    async def on_thread_stop(self) -> None:
+        """Leave the group, unless it is better to be expected back."""
+        if self._consumer is not None:
+            membership.let_go(self._consumer, self._assignor)
+        await super().on_thread_stop()
+
+    def forgotten(self) -> bool:
+        """Whether the group does not know this member any more."""
+        return self._consumer is not None and membership.forgotten(self._consumer)
+
     async def getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         """Poll `active_partitions`, those of them that are still assigned."""
         return await self.call_thread(self._poll, active_partitions, timeout)
@@ -126,6 +137,8 @@ class Consumer(driver.Consumer):
         """Pause the lanes before the rebalance is answered: the next owner finds nothing under way."""
         self.stop_flow()
         await self.app.lanes.suspend()
+        if self._thread.forgotten():
+            await membership.check_name(self.app.lanes)
         await super().on_partitions_revoked(revoked)
 
     async def rewind(self, positions: Mapping[Any, int]) -> None:

@@ -126,3 +126,21 @@ def topic_ids(config: Config, names: Iterable[str]) -> dict[str, str]:
         return {real[name]: str(future.result(ANSWER_S).topic_id) for name, future in futures.items()}
     except KafkaException as error:
         raise ClusterError(f"cannot describe topics: {error.args[0].str()}") from None
+
+
+def members(config: Config, group: str) -> dict[str, str]:
+    """
+    Return a consumer group's members that have a lasting name (`group.instance.id`): their member ids by name.
+
+    Args:
+        config: the deployment.
+        group: the group's name without the deployment's prefix.
+
+    """
+    name = config.kafka.group(group)
+    admin = _admin(config)  # held until the answer is in, as above
+    try:
+        found = admin.describe_consumer_groups([name], request_timeout=ANSWER_S)[name].result(ANSWER_S)
+    except KafkaException as error:
+        raise ClusterError(f"cannot describe group {name}: {error.args[0].str()}") from None
+    return {one.group_instance_id: one.member_id for one in found.members if one.group_instance_id}

@@ -1,0 +1,168 @@
+"""
+The tables of partitions that others own, followed so that this worker can take over at once.
+
+A standby reads the changelogs as any other reader does: it holds no transactional id and fences nobody.  When the
+group makes the partition this worker's own, the store goes to the lane, which fences first and then reads what is left.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from processor.deck import Deck
+from processor.exits import WedgedError
+from processor.recovery import open_store, recover
+from processor.replay import Ageing, changes
+from processor.store import Store
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+POLL_MS = 500
+SHARE = 1_000
+"""Records taken over before the lanes have their turn."""
+
+
+class Standbys:
+    """The followed partitions; `failed` is told what ends the worker."""
+
+    def __init__(self, deck: Deck, failed: Callable[[BaseException], None]) -> None:
+        """Follow nothing yet."""
+        self._deck = deck
+        self._failed = failed
+        self._wanted: set[int] = set()
+        self._stores: dict[int, Store] = {}
+        self._live: set[int] = set()
+        self._catching: dict[int, asyncio.Task[None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def follow(self, partitions: set[int]) -> None:
+        """Follow these from now on, and no others."""
+        self._wanted = set(partitions)
+        for partition in {*self._stores, *self._catching} - self._wanted:
+            if (store := await self._release(partition)) is not None:
+                store.close()
+        if self._wanted and self._task is None:
+            self._task = asyncio.create_task(self._run(), name="standbys")
+            self._task.add_done_callback(self._ended)
+
+    def adopt(self, partition: int, store: Store) -> None:
+        """Go on with the store of a lane that has just ended; one that nobody wants is closed."""
+        if partition in self._wanted and partition not in self._stores:
+            self._stores[partition] = store
+        else:
+            store.close()
+
+    async def take(self, partition: int) -> Store | None:
+        """Hand a partition's store over to its lane, as far as it is; from here on nobody else writes to it."""
+        self._wanted.discard(partition)
+        return await self._release(partition)
+
+    def stores(self) -> dict[int, Store]:
+        """Return the stores that have caught up."""
+        return {partition: self._stores[partition] for partition in self._live}
+
+    async def stop(self) -> None:
+        """Follow nothing any more and close everything."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        await self.follow(set())
+
+    async def _release(self, partition: int) -> Store | None:
+        if (task := self._catching.get(partition)) is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        self._live.discard(partition)
+        return self._stores.pop(partition, None)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with self._deck.reader.follower() as consumer:
+                    await self._follow(consumer)
+            except KafkaError as error:
+                log.warning("standbys start anew: %r", error)
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        assigned: dict[int, Store] = {}
+        while True:
+            await self._catch_up()
+            if assigned != (live := self.stores()):
+                assigned = live
+                self._assign(consumer, assigned)
+            if not assigned:
+                await asyncio.sleep(POLL_MS / 1000)
+                continue
+            for tp, records in (await consumer.getmany(timeout_ms=POLL_MS, max_records=SHARE)).items():
+                # It may have gone to its lane meanwhile, and even come back.
+                if tp.partition in self._live and self._stores[tp.partition] is assigned.get(tp.partition):
+                    self._take(tp, records)
+            await self._measure(consumer, assigned.keys() & self._live)
+
+    async def _catch_up(self) -> None:
+        """Open the stores of partitions that are new here, and read them up to the end of the log, one by one."""
+        for partition in sorted(self._wanted - self._live):
+            task = self._catching[partition] = asyncio.create_task(self._ready(partition), name=f"standby-{partition}")
+            try:
+                await asyncio.wait({task})
+            finally:
+                del self._catching[partition]
+                task.cancel()
+            if not task.cancelled():
+                task.result()
+
+    async def _ready(self, partition: int) -> None:
+        store = self._stores.get(partition)
+        if store is None:
+            store = self._stores[partition] = await open_store(
+                self._deck, partition, await asyncio.to_thread(self._deck.table_ids)
+            )
+        try:
+            await recover(self._deck, partition, store, 0, self._deck.metrics.recovered.inc)
+        except WedgedError as error:
+            log.error("partition %d is not followed: %s", partition, error)  # noqa: TRY400 - the message says it all
+            self._wanted.discard(partition)
+            self._stores.pop(partition).close()
+        else:
+            self._live.add(partition)
+
+    def _assign(self, consumer: AIOKafkaConsumer, stores: Mapping[int, Store]) -> None:
+        names = self._deck.names
+        positions = {
+            tp: store.reach.read[tp.topic.removeprefix(names.prefix)]
+            for partition, store in stores.items()
+            for tp in self._deck.changelogs(partition)
+        }
+        consumer.unsubscribe()
+        if positions:
+            consumer.assign(list(positions))
+        for tp, position in positions.items():
+            consumer.seek(tp, position)
+
+    def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
+        ageing = Ageing(horizon_ms=self._deck.settings.horizon_ms)
+        for change in changes(tp.topic.removeprefix(self._deck.names.prefix), records, ageing):
+            self._stores[tp.partition].take(change)
+
+    async def _measure(self, consumer: AIOKafkaConsumer, partitions: Iterable[int]) -> None:
+        gauge = self._deck.metrics.standby_lag
+        gauge.clear()
+        for partition in partitions:
+            behind = [await _behind(consumer, tp) for tp in self._deck.changelogs(partition)]
+            gauge.labels(partition).set(sum(behind))
+
+
+async def _behind(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int:
+    end = consumer.last_stable_offset(tp)
+    return 0 if end is None else max(end - await consumer.position(tp), 0)
