@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -26,7 +27,11 @@ from tests.faults.world import PARTITIONS, World, topic
 
 WAIT_S = 60.0
 POLL_S = 0.3
+GRACE_S = 15.0
+"""How long a partition may still say that it has stopped when it need not any more."""
 BACK = 150
+SKIPS = 3
+"""Commands that run at the same time."""
 LOST, LEFT = 12, 8
 """How many unread records a truncation takes, and how many it leaves behind them."""
 
@@ -47,14 +52,16 @@ def set_back(world: World) -> None:
         request = ConsumerGroupTopicPartitions(world.watch.group, parts)
         (future,) = admin.alter_consumer_group_offsets([request], request_timeout=WAIT_S).values()
         try:
-            future.result(WAIT_S)
+            answer = future.result(WAIT_S)
         except KafkaException:  # its members' sessions are not over yet
             return False
-        return True
+        return not any(part.error for part in answer.topic_partitions)
 
     _await(done, "the group has no members any more")
+    world.watch.witnessing = False
     world.fleet.muster(world.fleet.homes)
-    _at_rest(world, "positions were set back")
+    _tails(world)  # whoever has nothing to decide has nothing to commit
+    world.watch.witnessing = True
 
 
 def truncate(world: World) -> None:
@@ -88,8 +95,8 @@ def recreate(world: World) -> None:
     for key in world.load.homes:
         _orders(world, key, 1)
     _await(lambda: len(world.fleet.wedged()) == PARTITIONS, "all partitions have stopped")
-    for partition in range(PARTITIONS):
-        _skip(world, partition, 0)
+    with ThreadPoolExecutor(SKIPS) as pool:
+        list(pool.map(lambda partition: _skip(world, partition, 0), range(PARTITIONS)))
     _at_rest(world, "the topic was made anew")
 
 
@@ -130,7 +137,7 @@ def _tails(world: World) -> None:
         _orders(world, key, 1)
         world.load.send(adjustment(key.decode(), "add", 1, f"tail-{home}-{now}", now))
     world.load.flush()
-    _at_rest(world, "every log ends in a decision")
+    _at_rest(world, "a decision for every log")
 
 
 def _orders(world: World, key: bytes, count: int) -> None:
@@ -159,11 +166,12 @@ def _skip(world: World, partition: int, to: int) -> None:
 
 
 def _at_rest(world: World, after: str) -> None:
-    if world.watch.settled(WAIT_S) is None:
-        raise BrokenError(f"{after}: the lag is not gone; stopped: {world.fleet.wedged()}")
-    if wedged := world.fleet.wedged():
-        raise BrokenError(f"{after}: still stopped: {wedged}")
-    _await(lambda: world.fleet.ready(POLL_S), f"{after}: the workers are ready")
+    began = time.monotonic()
+    while world.watch.settled(GRACE_S) is None:
+        stopped = world.fleet.wedged()
+        if stopped or time.monotonic() > began + WAIT_S:
+            raise BrokenError(f"{after}: the lag is not gone; stopped: {stopped}")
+    _await(lambda: not world.fleet.wedged() and world.fleet.ready(POLL_S), f"{after}: the workers are ready")
 
 
 def _await(look: Callable[[], bool], what: str) -> None:

@@ -161,7 +161,7 @@ class Fleet:
         self.exits[str(code)] += 1
         if code not in (0, -signal.SIGKILL, -signal.SIGTERM):
             self.unasked[code] += 1
-            self._note(f"{slot.name} ended with code {code}")
+            self._note(f"{slot.name} ended with code {code}: {child.tail().splitlines()[-1:]}")
 
 
 def program(mutant: str) -> tuple[str, ...]:

@@ -36,11 +36,28 @@ STEPS = ("set_back", "truncate", "recreate", "recover")
 KINDS = tuple(kind for track in TRACKS.values() for kind in track.kinds)
 
 
-def plan(seed: int, seconds: float, kinds: Sequence[str]) -> list[list[Fault]]:
+class Mutant(NamedTuple):
+    """What shows quickly that something is missing: the faults, how long and how dense, under which load."""
+
+    minutes: float
+    kinds: Sequence[str]
+    pace: float
+    rate: float
+    steps: Sequence[str] = ()
+
+
+MUTANTS: Mapping[str, Mutant] = {
+    "fence": Mutant(0.6, ("pause",), 0.9, 600.0),
+    "seek": Mutant(0.1, (), 1.0, 200.0, ("set_back",)),
+    "positions": Mutant(0.5, ("kill",), 0.3, 400.0),
+}
+
+
+def plan(seed: int, seconds: float, kinds: Sequence[str], pace: float = 1.0) -> list[list[Fault]]:
     """
     Return the faults, segment by segment, each in order of time.
 
-    Every kind of a track comes equally often, give or take one, and at least once.
+    Every kind of a track comes equally often, give or take one, and at least once; `pace` stretches what lies between.
     """
     random = Random(seed)
     count = max(1, round(seconds / SEGMENT_S))
@@ -52,7 +69,7 @@ def plan(seed: int, seconds: float, kinds: Sequence[str]) -> list[list[Fault]]:
         for name, track in TRACKS.items():
             wanted = [kind for kind in track.kinds if kind in kinds]
             if wanted:
-                faults += _track(random, decks[name], wanted, track.pace_s, length, f"{seed}-{number}-{name}")
+                faults += _track(random, decks[name], wanted, pace * track.pace_s, length, f"{seed}-{number}-{name}")
         segments.append(sorted(faults))
     return segments
 

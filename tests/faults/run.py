@@ -31,7 +31,7 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from tests.faults.report import Report
-    from tests.faults.session import session
+    from tests.faults.session import Script, session
     from tests.faults.world import Choice, say
 
     choice = Choice(
@@ -41,9 +41,10 @@ def _run(arguments: argparse.Namespace) -> int:
         rate=arguments.rate,
         mutant=arguments.mutant,
     )
+    script = Script(seconds=arguments.minutes * 60, kinds=arguments.only, pace=arguments.pace, steps=arguments.then)
     report = Report(seed=arguments.seed, command=vars(arguments) | {"report": str(arguments.report)})
     say(f"seed {arguments.seed}")
-    session(choice, report, arguments.minutes * 60, arguments.only, arguments.then)
+    session(choice, report, script)
     arguments.report.write_text(report.file(), encoding="utf-8")
     say(f"report: {arguments.report}")
     if not arguments.json:
@@ -54,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    from tests.faults.plan import KINDS, STEPS
+    from tests.faults.plan import KINDS, MUTANTS, STEPS
 
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--minutes", type=float, default=3.0, help="how long faults happen (%(default)s)")
@@ -62,12 +63,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=3, help="%(default)s")
     parser.add_argument("--store", choices=("memory", "rocksdb", "both"), default="both", help="%(default)s")
     parser.add_argument("--rate", type=float, default=200.0, help="records a second (%(default)s)")
+    parser.add_argument("--pace", type=float, default=1.0, help="stretches the time between faults (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="these kinds of fault only")
     parser.add_argument("--then", nargs="*", choices=STEPS, default=STEPS, help="what follows (%(default)s)")
-    parser.add_argument("--mutant", choices=("fence", "seek", "positions"), default="", help="break the product so")
+    parser.add_argument("--mutant", choices=MUTANTS, default="", help="a product that lacks this")
     default = Path(tempfile.gettempdir()) / "lastunit-faults.json"
     parser.add_argument("--report", type=Path, default=default, help="the report's file (%(default)s)")
     parser.add_argument("--json", action="store_true", help="say nothing about findings but the last line")
+    if mutant := MUTANTS.get(parser.parse_known_args()[0].mutant):
+        parser.set_defaults(only=mutant.kinds, then=mutant.steps, brokers=1, store="memory")
+        parser.set_defaults(minutes=mutant.minutes, pace=mutant.pace, rate=mutant.rate)
     return parser.parse_args()
 
 

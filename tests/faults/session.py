@@ -1,6 +1,7 @@
 """One run from its first broker to its verdict."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tests.faults import epilogue
 from tests.faults.history import Finding
@@ -14,13 +15,21 @@ from tests.faults.world import Choice, World, say, world
 READY_S = 90.0
 
 
-def session(choice: Choice, report: Report, seconds: float, kinds: Sequence[str], steps: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What happens: for how many seconds which kinds of fault how densely, and what follows."""
+
+    seconds: float
+    kinds: Sequence[str]
+    pace: float
+    steps: Sequence[str]
+
+
+def session(choice: Choice, report: Report, script: Script) -> None:
     """Run everything, and put what it was into the report; what a failing run has left is kept."""
-    if choice.store == "memory":
-        kinds = [kind for kind in kinds if kind != "disk_full"]
     with world(choice) as running:
         try:
-            _work(running, report, seconds, kinds, steps)
+            _work(running, report, script)
         except BaseException:
             running.supervisor.keep()
             say(f"data and logs: {running.data}")
@@ -30,7 +39,7 @@ def session(choice: Choice, report: Report, seconds: float, kinds: Sequence[str]
             say(f"data and logs: {running.data}")
 
 
-def _work(running: World, report: Report, seconds: float, kinds: Sequence[str], steps: Sequence[str]) -> None:
+def _work(running: World, report: Report, script: Script) -> None:
     for sent in running.load.book.counts(0):
         running.load.send(sent)
     running.load.flush()
@@ -38,13 +47,15 @@ def _work(running: World, report: Report, seconds: float, kinds: Sequence[str], 
     if not running.fleet.ready(READY_S):
         raise TimeoutError(f"the workers are not ready within {READY_S:g} s")
     running.load.start()
-    segments = plan(running.choice.seed, seconds, kinds)
+    on_disk = any(slot.store == "rocksdb" for slot in running.fleet.homes)
+    kinds = [kind for kind in script.kinds if on_disk or kind != "disk_full"]
+    segments = plan(running.choice.seed, script.seconds, kinds, script.pace)
     say(f"{sum(map(len, segments))} faults in {len(segments)} segments; private disks: {running.own_disks}")
     for number, faults in enumerate(segments, 1):
         segment(running, report, faults)
         rest(running, report, f"segment {number}")
     running.load.close()
-    report.findings += epilogue.run(running, steps)
+    report.findings += epilogue.run(running, script.steps)
     _verdict(running, report)
 
 
