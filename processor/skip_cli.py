@@ -28,7 +28,7 @@ from processor.deck import Deck
 from processor.exits import Exit
 from processor.skip import DoubtError, Look, RefusedError, Word, check, look, tell
 from processor.sources import Source
-from schemas.cluster import ClusterError
+from schemas.cluster import ClusterError, reach
 from schemas.config import Config, ConfigError, config_path, load
 
 COMMANDS = ("skip", "resume")
@@ -66,6 +66,7 @@ def _say(error: Exception, code: int) -> int:
 async def _run(config: Config, arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.partition < config.kafka.partitions:
         raise RefusedError(f"there is no partition {arguments.partition}: there are {config.kafka.partitions}")
+    await asyncio.to_thread(reach, config)
     deck = service.deck_for(config)
     await deck.reader.start()
     try:

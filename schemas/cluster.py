@@ -1,7 +1,8 @@
 """The registry against a real cluster: create what is missing, say what differs."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
@@ -15,11 +16,24 @@ TIMEOUT_S = 30.0
 ANSWER_S = 10.0
 """How long to wait for a cluster that may not be there at all."""
 
+LIST_S = 1.0
+"""How long one look at the cluster may take before its client is asked what went wrong."""
 LOOK_S = 0.05
 
 
 class ClusterError(Exception):
     """The cluster cannot be used as it is; the message says what to do."""
+
+
+class _Ear:
+    """Hears why brokers and clients do not come together: what librdkafka raises says only that they do not."""
+
+    def __init__(self) -> None:
+        self.refused = ""
+
+    def __call__(self, error: KafkaError) -> None:
+        if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):  # noqa: SLF001 - the library's public names
+            self.refused = error.str()
 
 
 def now_ms() -> int:
@@ -34,6 +48,7 @@ def partitions(config: Config, topic: Topic) -> int:
 
 def create(config: Config) -> list[str]:
     """Create the topics that are missing, and return their names; raises `ClusterError` when the cluster refuses."""
+    reach(config)
     admin = _admin(config)
     new = [_new_topic(config, topic) for topic in registry(config.channel_names)]
     created = []
@@ -57,8 +72,28 @@ def _await_listed(admin: AdminClient, names: set[str]) -> None:
         time.sleep(LOOK_S)
 
 
-def _admin(config: Config) -> AdminClient:
-    return AdminClient(config.kafka.client(socket_timeout_ms=10_000), logger=LIBRARY)
+def _admin(config: Config, hear: Callable[[KafkaError], None] | None = None) -> AdminClient:
+    settings: dict[str, Any] = config.kafka.client(socket_timeout_ms=10_000)
+    return AdminClient(settings if hear is None else {**settings, "error_cb": hear}, logger=LIBRARY)
+
+
+def reach(config: Config) -> dict[str, int]:
+    """
+    Return all topics with how many partitions each has.
+
+    Raises `ClusterError` when the cluster does not answer, with what is wrong where it is a certificate or a password.
+    """
+    ear = _Ear()
+    admin, deadline = _admin(config, ear), time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=LIST_S).topics.items()}
+        except KafkaException as error:
+            admin.poll(0)
+            if ear.refused:
+                raise ClusterError(f"Kafka at {config.kafka.bootstrap} and we: {ear.refused}") from None
+            if time.monotonic() > deadline:
+                raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap}: {error.args[0].str()}") from None
 
 
 def _new_topic(config: Config, topic: Topic) -> NewTopic:
@@ -78,7 +113,7 @@ def check(config: Config) -> list[str]:
     Raises `ClusterError` when the cluster does not answer.
     """
     try:
-        found = {name: len(t.partitions) for name, t in _admin(config).list_topics(timeout=ANSWER_S).topics.items()}
+        found = reach(config)
         return [*_count_faults(config, found), *_setting_faults(config, found)]
     except KafkaException as error:
         raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap}: {error.args[0].str()}") from None
