@@ -73,8 +73,10 @@ def _await_listed(admin: AdminClient, names: set[str]) -> None:
 
 
 def _admin(config: Config, hear: Callable[[KafkaError], None] | None = None) -> AdminClient:
-    settings: dict[str, Any] = config.kafka.client(socket_timeout_ms=10_000)
-    return AdminClient(settings if hear is None else {**settings, "error_cb": hear}, logger=LIBRARY)
+    settings: dict[str, Any] = dict(config.kafka.client(socket_timeout_ms=10_000))
+    if hear is not None:
+        settings["error_cb"] = hear
+    return AdminClient(settings, logger=LIBRARY)
 
 
 def reach(config: Config) -> dict[str, int]:
