@@ -31,7 +31,8 @@ class Folder:
 
     def open(self, partition: int, ids: Mapping[str, str]) -> Store:
         """Return the partition's database; one that cannot be used is put aside, and an empty one takes its place."""
-        path = self._home / f"{partition}-{ids[STOCK_LEVEL]}-{ids[ORDER_OUTCOME]}"
+        # An id is 16 bytes in base64, which has slashes.
+        path = self._home / quote(f"{partition}-{ids[STOCK_LEVEL]}-{ids[ORDER_OUTCOME]}", safe="")
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             self._forget_others(path, partition)
