@@ -8,51 +8,26 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from enum import StrEnum
-
-from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, ProducerFenced
-from aiokafka.structs import OffsetAndMetadata
+from collections.abc import Callable
 
 from processor.deck import Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.inbox import Clearance, Inbox, Item
-from processor.marks import Mark
-from processor.plan import Lane as LaneFacts
 from processor.plan import Plan, plan
-from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
 from processor.store import Change, Reach, Store, StoreError, View
 from processor.store_memory import Memory
-from processor.writer import REFUSED, Writer
+from processor.transactions import AbandonedError, State, Transactions
+from processor.writer import Writer
 
 log = logging.getLogger(__name__)
 
-TRANSACTION_S = 30.0
-"""Longer than any healthy transaction, shorter than the broker's own limit; then its outcome is looked up."""
-RESOLVE_S = 45.0
-BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 INBOX_BATCHES = 2
 TRANSACTION_BYTES = 16 * 1_048_576
 """Values in one transaction; a batch with larger consequences (each `add` can settle a thousand lines) is divided."""
 
 
-class State(StrEnum):
-    """Where a lane stands."""
-
-    OPENING = "opening"
-    OPEN = "open"
-    PAUSED = "paused"
-    WEDGED = "wedged"
-    BROKEN = "broken"
-
-
-class _AbandonedError(Exception):
-    """A rebalance found the lane in a failed transaction: nobody may look its outcome up but the next owner."""
-
-
-class Lane:
+class Lane(Transactions):
     """
     A partition's decisions, from inbox to commit.
 
@@ -62,17 +37,10 @@ class Lane:
 
     def __init__(self, partition: int, deck: Deck, writer: Writer) -> None:
         """Start closed; `processor.opening` opens it."""
-        self.partition = partition
-        self.deck = deck
-        self.writer = writer
+        super().__init__(partition, deck, writer)
         self.view = View(Memory())
-        self.facts = LaneFacts(partition=partition, partitions=deck.partitions, topic_ids={})
         self.next: dict[Source, int] = {}
-        self.committed: dict[Source, int | None] = {}
-        self.marks: dict[Source, Mark] = {}
-        self.seen: Mapping[TopicPartition, OffsetAndMetadata] = {}
         self.inbox = Inbox(deck.batch_max * INBOX_BATCHES)
-        self.state = State.OPENING
         self.reason = ""
         self.session = 0
         self.busy_since: float | None = None
@@ -155,7 +123,7 @@ class Lane:
         except StoreError as error:
             # What is committed is safe; deciding on with tables that lack it would not be.
             raise FatalError(Exit.STATE, f"partition {self.partition}: its tables cannot be kept: {error}") from error
-        except _AbandonedError:
+        except AbandonedError:
             if self.state is not State.WEDGED:  # that is read anew as well when the partition is next assigned
                 self.state = State.BROKEN
         finally:
@@ -199,7 +167,7 @@ class Lane:
         deck, started = self.deck, time.monotonic()
         self.busy_since = started
         done = self._plan(batch)
-        spoilt = self._spoilt(done)
+        spoilt = self.spoilt(done)
         if len(batch) > 1 and (spoilt or sum(len(write.value) for write in done.writes) > TRANSACTION_BYTES):
             await self._decide(batch[: len(batch) // 2])
             if self.state is State.OPEN:
@@ -209,7 +177,7 @@ class Lane:
             raise WedgedError(spoilt)
         last = {item.source: item.record.offset for item in batch}
         after = self.next | {source: offset + 1 for source, offset in last.items()}
-        read = await self._commit(done, after)
+        read = await self.commit(done, after)
         highest = {self.facts.topic_ids[source]: offset for source, offset in last.items()}
         reach = Reach(read=read, highest=highest)
         self.view.commit(done.levels, Change(levels=done.level_bytes, lines=done.lines, at=deck.now(), reach=reach))
@@ -227,83 +195,6 @@ class Lane:
             log.exception("partition %d: records that cannot be decided", self.partition)
             at = ", ".join(f"{source} {offset}" for source, offset in self.next.items())
             raise WedgedError(f"{len(batch)} records from {at} on cannot be decided: {error!r}") from error
-
-    async def _commit(self, done: Plan, after: Mapping[Source, int]) -> Mapping[str, int]:
-        """Return where the tables' topics go on; where that is not known, a store is read on from before."""
-        marks = {
-            source: self._mark(source).after(offset, done.given_up(source), self.deck.limit)
-            for source, offset in after.items()
-        }
-        positions = {
-            self.deck.source(source, self.partition): OffsetAndMetadata(offset, marks[source].text())
-            for source, offset in after.items()
-        }
-        attempt, read = 0, {}
-        while True:
-            try:
-                read = await asyncio.wait_for(self.writer.commit(done.writes, positions), TRANSACTION_S)
-            except (KafkaError, UnknownOutcomeError, TimeoutError) as error:
-                self.deck.metrics.retries.inc()
-                if await self._came_true(error, after):
-                    break
-                await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
-                attempt += 1
-            else:
-                break
-        self.seen, self.marks = positions, marks
-        return read
-
-    def _mark(self, source: Source) -> Mark:
-        return self.marks.get(source) or Mark(topic_id=self.facts.topic_ids[source])
-
-    def _spoilt(self, done: Plan) -> str:
-        """Return why a batch must not be committed: it gives up more records than may be on end; "" where it may."""
-        limit = self.deck.limit
-        for source in {source for source, _, _ in done.buried}:
-            if limit.passed(self._mark(source).given_up(done.given_up(source))):
-                at, error = next((at, error) for which, at, error in done.buried if which is source)
-                return (
-                    f"{source}: more than {limit.most} of {limit.window} records on end cannot be used; "
-                    f"the next one stands at {at}: {error}"
-                )
-        return ""
-
-    async def _came_true(self, error: BaseException, after: Mapping[Source, int]) -> bool:
-        """
-        Find out whether the failed transaction was committed after all.
-
-        The steps are those of an assignment: a new fence ends the transaction either way, and the group's position
-        then says which.  Raises when this worker may not, or need not, go on with the lane.
-        """
-        if isinstance(error, ProducerFenced):
-            raise FatalError(Exit.FENCED, f"partition {self.partition} has another owner")
-        if self.state is not State.OPEN:
-            raise _AbandonedError from error
-        log.warning("partition %d: transaction failed (%r), looking up its outcome", self.partition, error)
-        try:
-            found = await asyncio.wait_for(self._fenced_positions(after), RESOLVE_S)
-        except (KafkaError, TimeoutError) as doubt:
-            raise FatalError(Exit.DOUBT, f"partition {self.partition}: no outcome of {error!r}: {doubt!r}") from error
-        if found == dict(after):
-            return True
-        if found != self.committed:
-            raise FatalError(Exit.FENCED, f"partition {self.partition}: committed {found}, neither side of a batch")
-        if isinstance(error, REFUSED):
-            raise WedgedError(f"a transaction is refused for good: {error!r}")
-        return False
-
-    async def _fenced_positions(self, after: Mapping[Source, int]) -> dict[Source, int | None]:
-        """Return the group's positions behind a new fence, or those of another owner, who is not to be fenced."""
-        found = await self._positions()
-        if found in (self.committed, after):
-            await self.writer.fence()
-            found = await self._positions()
-        return found
-
-    async def _positions(self) -> dict[Source, int | None]:
-        sources = self.deck.sources(self.partition)
-        committed = await self.deck.reader.committed(list(sources.values()))
-        return {source: committed[tp].offset if tp in committed else None for source, tp in sources.items()}
 
 
 def _report(task: asyncio.Task[None], failed: Callable[[BaseException], None]) -> None:

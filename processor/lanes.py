@@ -12,12 +12,13 @@ from aiokafka.errors import IllegalStateError
 
 from processor.deck import Deck
 from processor.exits import Exit, FatalError, WedgedError
-from processor.lane import Lane, State
+from processor.lane import Lane
 from processor.opening import OvertakenError, open_lane
 from processor.progress import Progress
 from processor.sources import Share, Source
 from processor.standbys import Standbys
 from processor.store import Store, StoreError, View
+from processor.transactions import State
 from processor.writer import Writer
 
 log = logging.getLogger(__name__)

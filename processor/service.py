@@ -18,7 +18,6 @@ from processor.app import App, make
 from processor.deck import Deck
 from processor.exits import Exit, FatalError
 from processor.expiry import Passed
-from processor.lane import State
 from processor.lanes import Lanes
 from processor.limit import Limit
 from processor.metrics import Metrics
@@ -29,6 +28,7 @@ from processor.store import Shelf
 from processor.store_folder import Folder
 from processor.store_memory import MemoryShelf
 from processor.sweeping import sweep
+from processor.transactions import State
 from processor.web import Health, address, serve
 from processor.writer import Names
 from schemas.cluster import ClusterError, members, now_ms, topic_ids

@@ -3,8 +3,8 @@
 import asyncio
 
 from processor.expiry import Passed, cutoff
-from processor.lane import State
 from processor.lanes import Lanes
+from processor.transactions import State
 
 ROWS = 1_000
 """Rows looked at before others have their turn."""

@@ -12,9 +12,9 @@ import yaml
 
 from ingest.limits import DRAIN_S as INGEST_DRAIN_S
 from ingest.producer import FLUSH_S
-from processor.lane import TRANSACTION_S
 from processor.options import _DIRECT, _HARMLESS, _TLS
 from processor.service import DRAIN_S as PROCESSOR_DRAIN_S
+from processor.transactions import TRANSACTION_S
 from publishers.channels import KINDS
 from publishers.ledger.__main__ import DRAIN_S as LEDGER_DRAIN_S
 from schemas.settings import Config

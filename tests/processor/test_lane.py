@@ -18,15 +18,17 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 
 from processor import lane as module
+from processor import transactions
 from processor.deck import Deck
 from processor.exits import Exit, FatalError
-from processor.lane import Lane, State
+from processor.lane import Lane
 from processor.metrics import Metrics
 from processor.plan import Lane as Facts
 from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
 from processor.stock import Settings
 from processor.store import Change, Reach
+from processor.transactions import State
 from processor.writer import Names
 from schemas.codec import encode
 from schemas.records import StockAdjusted
@@ -103,7 +105,7 @@ def failures() -> list[BaseException]:
 @pytest.fixture
 async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lane]:
     """Return an open lane at the start of its topics."""
-    monkeypatch.setattr(module, "BACKOFF_S", (0,))
+    monkeypatch.setattr(transactions, "BACKOFF_S", (0,))
     reader: Any = type(
         "Reader", (), {"committed": brokers.positions, "ends": brokers.ends, "unexplained": brokers.unexplained}
     )

@@ -8,11 +8,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from processor.deck import Deck
-from processor.lane import Lane, State
+from processor.lane import Lane
 from processor.lanes import Lanes
 from processor.metrics import Metrics
 from processor.sources import Source
 from processor.stock import Settings
+from processor.transactions import State
 from processor.writer import Names, Writer
 from schemas.words import Policy
 
