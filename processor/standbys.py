@@ -140,7 +140,7 @@ class Standbys:
     def _assign(self, consumer: AIOKafkaConsumer, stores: Mapping[int, Store]) -> None:
         names = self._deck.names
         positions = {
-            tp: store.reach.read[tp.topic.removeprefix(names.prefix)]
+            tp: store.reach.read.get(tp.topic.removeprefix(names.prefix), 0)  # of an empty log nothing was read
             for partition, store in stores.items()
             for tp in self._deck.changelogs(partition)
         }
