@@ -41,7 +41,13 @@ def _run(arguments: argparse.Namespace) -> int:
         rate=arguments.rate,
         mutant=arguments.mutant,
     )
-    script = Script(seconds=arguments.minutes * 60, kinds=arguments.only, pace=arguments.pace, steps=arguments.then)
+    script = Script(
+        seconds=arguments.minutes * 60,
+        kinds=arguments.only,
+        pace=arguments.pace,
+        steps=arguments.then,
+        keep=arguments.keep,
+    )
     report = Report(seed=arguments.seed, command=vars(arguments) | {"report": str(arguments.report)})
     say(f"seed {arguments.seed}")
     session(choice, report, script)
@@ -69,6 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--mutant", choices=MUTANTS, default="", help="a product that lacks this")
     default = Path(tempfile.gettempdir()) / "lastunit-faults.json"
     parser.add_argument("--report", type=Path, default=default, help="the report's file (%(default)s)")
+    parser.add_argument("--keep", action="store_true", help="keep data and logs even if nothing was found")
     parser.add_argument("--json", action="store_true", help="say nothing about findings but the last line")
     if mutant := MUTANTS.get(parser.parse_known_args()[0].mutant):
         parser.set_defaults(only=mutant.kinds, then=mutant.steps, brokers=1, store="memory")

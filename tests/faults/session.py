@@ -17,12 +17,13 @@ READY_S = 90.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What happens: for how many seconds which kinds of fault how densely, and what follows."""
+    """What happens: for how many seconds which kinds of fault how densely, and what follows; `keep` the logs."""
 
     seconds: float
     kinds: Sequence[str]
     pace: float
     steps: Sequence[str]
+    keep: bool
 
 
 def session(choice: Choice, report: Report, script: Script) -> None:
@@ -34,7 +35,7 @@ def session(choice: Choice, report: Report, script: Script) -> None:
             running.supervisor.keep()
             say(f"data and logs: {running.data}")
             raise
-        if not report.clean:
+        if script.keep or not report.clean:
             running.supervisor.keep()
             say(f"data and logs: {running.data}")
 
