@@ -16,6 +16,7 @@ from schemas.codec import encode
 from schemas.records import OrderConfirmed, StockAdjusted
 from tests.bench.case_rule import SETTINGS
 from tests.bench.measure import cpu_seconds, digits
+from tests.bench.options import Options
 from tests.bench.samples import NOW, order, orders, sku, stocking
 
 BATCH = 1_000
@@ -42,7 +43,7 @@ class Record:
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-def run(say: Callable[[str], None]) -> dict[str, Any]:
+def run(say: Callable[[str], None], _: Options) -> dict[str, Any]:
     """Return microseconds a decision and bytes a line and a SKU, by size."""
     figures: dict[str, Any] = {"alternative": "itself at a tenth of the size", "batch": BATCH}
     for lines in LINES:
