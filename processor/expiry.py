@@ -38,7 +38,7 @@ class Passed:
         for partition in mine:
             here = {tp: end for tp, end in ends.items() if tp.partition == partition}
             at, marked = self._marks.setdefault(partition, (now, here))
-            if all(positions[tp] >= end for tp, end in marked.items()):
+            if all(positions.get(tp, -1) >= end for tp, end in marked.items()):
                 self._until[partition] = at
                 self._marks[partition] = (now, here)
 

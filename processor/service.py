@@ -27,7 +27,7 @@ from processor.stock import Settings
 from processor.store import Shelf
 from processor.store_folder import Folder
 from processor.store_memory import MemoryShelf
-from processor.sweeping import sweep
+from processor.sweeping import followed, sweep
 from processor.transactions import State
 from processor.web import Health, address, serve
 from processor.writer import Names
@@ -178,10 +178,10 @@ async def _lag(lanes: Lanes) -> None:
     while True:
         await asyncio.sleep(LAG_S)
         mine: dict[TopicPartition, int] = lanes.positions()
-        now = deck.now()
-        ends = await deck.reader.ends(list(mine)) if mine else {}
+        now, others = deck.now(), await followed(lanes)
+        ends = await deck.reader.ends([*mine, *others]) if mine or others else {}
         lanes.progress.note(mine, ends, time.monotonic())
-        passed.note(mine, ends, now)
+        passed.note(others | mine, ends, now)
         await sweep(lanes, passed)
         deck.metrics.lag.clear()  # a partition that went to another worker is that one's to tell
         for tp, position in mine.items():

@@ -27,7 +27,7 @@ from processor.plan import Lane as Facts
 from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
 from processor.stock import Settings
-from processor.store import Change, Reach
+from processor.store import Change, Reach, StoreError
 from processor.transactions import State
 from processor.writer import Names
 from schemas.codec import encode
@@ -360,6 +360,28 @@ async def test_records_that_break_the_rule_stop_the_lane_alone(
     assert "stock.adjusted 0" in lane.reason
     assert "a fault" in lane.reason
     assert failures == []
+
+
+async def test_tables_that_cannot_be_kept_end_the_worker_before_it_decides_on_without_them(
+    lane: Lane,
+    brokers: Brokers,
+    failures: list[BaseException],
+    deliver: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk after the commit: what is committed is in the topics, and nothing more is decided on old rows."""
+
+    def full(_: object) -> None:
+        raise StoreError("No space left on device")
+
+    monkeypatch.setattr(lane.view.store, "take", full)
+    deliver(0)
+    deliver(1)
+    await until(lambda: failures)
+    assert isinstance(failures[0], FatalError)
+    assert failures[0].code is Exit.STATE
+    assert "No space left" in failures[0].reason
+    assert len(brokers.transactions) == 1
 
 
 async def test_a_row_that_cannot_be_read_is_not_the_fault_of_the_record_that_meets_it(
