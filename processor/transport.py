@@ -26,6 +26,7 @@ from faust.types.tuples import ConsumerMessage
 
 from processor import membership
 from processor.fetching import Fetching, Taken
+from processor.group_client import GroupClient
 from processor.sources import Share, Source
 
 FETCH_WAIT_MS = 500
@@ -66,7 +67,8 @@ class Thread(driver.AIOKafkaConsumerThread):
     ) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = self.app.assignor
-        return aiokafka.AIOKafkaConsumer(
+        return GroupClient(
+            self._lost,
             **self.app.deck.client,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
@@ -93,6 +95,9 @@ class Thread(driver.AIOKafkaConsumerThread):
     def forgotten(self) -> bool:
         """Whether the group does not know this member any more."""
         return self._consumer is not None and membership.forgotten(self._consumer)
+
+    def _lost(self, error: BaseException) -> None:
+        self.parent_loop.call_soon_threadsafe(self.app.lanes.fail, error)
 
     async def getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         """Poll `active_partitions`, those of them that are still assigned."""
