@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tests.faults.orders import ADJUSTMENTS, ORDERS, Book, Sent
 from tests.faults.poison import MARK, POISONS, huge
@@ -130,6 +130,10 @@ class Load:
                     on_delivery=self._known,
                 )
             except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:  # a topic that is made anew is unknown for a moment
+                if error.args[0].code() != KafkaError._UNKNOWN_TOPIC:
+                    raise
                 self._producer.poll(0.1)
             else:
                 self._producer.poll(0)
