@@ -95,6 +95,11 @@ class Inbox:
         """How many records of the source wait."""
         return len(self._queues[source])
 
+    def oldest(self, source: Source) -> int | None:
+        """When the next record of the source was appended to its log, ms; None where none waits."""
+        queue = self._queues[source]
+        return getattr(queue[0], "timestamp", None) if queue else None
+
     def seen(self, source: Source) -> int:
         """The offset after the last record that was handed in."""
         return self._next[source]

@@ -24,7 +24,9 @@ from processor.writer import Writer
 log = logging.getLogger(__name__)
 
 QUIESCE_S = 8.0
-"""How long a rebalance or a drain waits for transactions under way."""
+"""How long a rebalance waits for transactions under way."""
+DRAIN_QUIESCE_S = 4.0
+"""How long the end of the process does: it has 10 s in all, and a successor's fence ends what is left."""
 OPENINGS = 4
 """Lanes that read their tables back at the same time."""
 
@@ -59,7 +61,7 @@ class Lanes:
         self.wake = asyncio.Event()
         self.failed: asyncio.Future[FatalError] = asyncio.get_running_loop().create_future()
 
-    async def suspend(self) -> None:
+    async def suspend(self, within_s: float = QUIESCE_S) -> None:
         """Stop before a rebalance answers: finish what is under way, so that the next owner need not wait for it."""
         self._round += 1
         self._since = time.monotonic()
@@ -68,7 +70,7 @@ class Lanes:
         for task in openings:
             task.cancel()
         await asyncio.gather(
-            *openings, *(lane.pause(QUIESCE_S) for lane in self._lanes.values()), return_exceptions=True
+            *openings, *(lane.pause(within_s) for lane in self._lanes.values()), return_exceptions=True
         )
 
     async def assign(self, partitions: set[int], standbys: set[int], current: Callable[[], bool], seek: Seek) -> None:
@@ -102,27 +104,20 @@ class Lanes:
         self._begin = begin
         self.assigned = turn == self._round
 
-    async def revive(self) -> None:
-        """
-        Open those stopped lanes anew whose positions were written since they stopped: an operator has decided.
-
-        `skip` and `resume` write them in a transaction of the partition's own producer, so whoever owns the partition
-        finds the decision, and finds it once.
-        """
-        stopped = [lane for lane in self._lanes.values() if lane.state is State.WEDGED]
-        places = {lane.partition: list(self.deck.sources(lane.partition).values()) for lane in stopped}
-        if not stopped:
-            return
-        turn, found = self._round, await self.deck.reader.committed([tp for tps in places.values() for tp in tps])
-        for lane in stopped:
-            now = {tp: found[tp] for tp in places[lane.partition] if tp in found}
-            if turn != self._round or self._lanes.get(lane.partition) is not lane or now == dict(lane.seen):
-                continue
+    async def reopen(self, lane: Lane) -> None:
+        """Open a stopped lane anew, unless it is not there any more."""
+        turn = self._round
+        if self._lanes.get(lane.partition) is lane:
             log.info("partition %d is tried again: its position was written", lane.partition)
             await self._drop([lane.partition])
             self._since = time.monotonic()
             if turn == self._round:
                 self._begin(lane.partition)
+
+    @property
+    def all(self) -> Mapping[int, Lane]:
+        """The lanes by partition, in whatever state."""
+        return self._lanes
 
     async def _drop(self, partitions: Iterable[int]) -> None:
         gone = [self._lanes.pop(partition) for partition in list(partitions)]
@@ -247,6 +242,6 @@ class Lanes:
 
     async def drain(self) -> None:
         """End: finish what is under way and give everything up."""
-        await self.suspend()
+        await self.suspend(DRAIN_QUIESCE_S)
         await self._drop(self._lanes)
         await self.standbys.stop()

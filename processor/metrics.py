@@ -60,6 +60,18 @@ class Metrics:
             ["topic", "partition"],
             registry=self.registry,
         )
+        self.oldest = Gauge(
+            "lastunit_processor_oldest_record_seconds",
+            "For how long the oldest record that is not decided yet has been waiting.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
+        self.stable = Gauge(
+            "lastunit_processor_stable_offset_seconds",
+            "For how long an open transaction has kept readers of committed records from what stands behind it.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
         self.lanes = Gauge(
             "lastunit_processor_lanes",
             "Partitions of this worker, by state.",

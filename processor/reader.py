@@ -27,6 +27,7 @@ class Reader:
         self._client = client
         self._group = group
         self._consumer: AIOKafkaConsumer | None = None
+        self._uncommitted: AIOKafkaConsumer | None = None
         self._inspector = Inspector(client)
 
     async def start(self) -> None:
@@ -38,6 +39,8 @@ class Reader:
         """Disconnect."""
         if self._consumer is not None:
             await self._consumer.stop()
+        if self._uncommitted is not None:
+            await self._uncommitted.stop()
         await self._inspector.close()
 
     async def unexplained(self, tp: TopicPartition, gaps: Sequence[Gap]) -> str:
@@ -49,6 +52,15 @@ class Reader:
         """Return the offset after each partition's last committed record."""
         assert self._consumer is not None
         consumer = self._consumer
+        found: dict[TopicPartition, int] = await _retried(lambda: consumer.end_offsets(list(partitions)))
+        return found
+
+    async def highs(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset after each partition's last record, be it committed or not."""
+        if self._uncommitted is None:
+            self._uncommitted = _consumer(self._client, "read_uncommitted")
+            await self._uncommitted.start()
+        consumer = self._uncommitted
         found: dict[TopicPartition, int] = await _retried(lambda: consumer.end_offsets(list(partitions)))
         return found
 
@@ -126,13 +138,13 @@ class _Admin(AIOKafkaAdminClient):  # type: ignore[misc] # aiokafka ships no typ
         return answer
 
 
-def _consumer(client: Mapping[str, Any]) -> AIOKafkaConsumer:
+def _consumer(client: Mapping[str, Any], isolation: str = "read_committed") -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        isolation_level="read_committed",
+        isolation_level=isolation,
         max_partition_fetch_bytes=FETCH_BYTES,
         request_timeout_ms=10_000,
         metadata_max_age_ms=5_000,

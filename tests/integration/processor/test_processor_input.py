@@ -1,5 +1,6 @@
 """Bad input and foreign writers, against a real Kafka: nothing passes silently, nothing stops more than it must."""
 
+import base64
 import json
 import struct
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Producer
 
+from schemas.partition import partition_of
 from schemas.topics import ORDER_CONFIRMED, STOCK_ADJUSTED
 
 NOW = int(time.time() * 1000)
@@ -71,6 +73,49 @@ def delivery(sku: str, end: Any) -> bytes:
     """Return ten units, once for each transaction."""
     record = {"v": 1, "sku": sku, "kind": "add", "qty": 10, "adjustmentId": f"{sku}-{id(end)}", "receivedAt": 1}
     return json.dumps(record).encode()
+
+
+def test_each_kind_of_bad_record_is_kept_once_and_nothing_else_waits_for_it(shop: Any, kill: Any) -> None:
+    """Over a restart too: with its bytes where they fit, and with its place and reason in any case."""
+    shop.adjust("SKU-0", "set", 10, "count")
+    good = json.loads(order("SKU-0", 1, aborted=False))
+    foreign = json.dumps(good | {"v": 2}).encode()
+    huge = json.dumps(good | {"note": "x" * 1_020_000}).encode()
+    astray = next(n for n in range(shop.count) if n != partition_of(b"SKU-0", shop.count))
+    shop.send(ORDER_CONFIRMED, b"SKU-0", b"{not JSON")
+    shop.send(ORDER_CONFIRMED, b"SKU-0", foreign)
+    shop.flush()
+    other = Producer(shop.config.kafka.producer(message_max_bytes=1_048_000))  # another team's, with its own limits
+    other.produce(shop.config.kafka.topic(ORDER_CONFIRMED), key=b"SKU-0", value=huge)
+    assert other.flush(20) == 0
+    shop.send(ORDER_CONFIRMED, b"SKU-0", None)
+    shop.send(ORDER_CONFIRMED, b"SKU-0", order("SKU-1", 2, aborted=False))
+    shop.send(ORDER_CONFIRMED, b"SKU-0", order("SKU-0", 3, aborted=False), partition=astray)
+    shop.send(ORDER_CONFIRMED, None, order("SKU-0", 4, aborted=False), partition=astray)
+    shop.send(ORDER_CONFIRMED, b"SKU-0", json.dumps(good | {"newField": {"of": ["a", "newer", "ingest"]}}).encode())
+    worker = shop.worker()
+    shop.settle()
+    kill(worker)
+    worker = shop.worker()
+    shop.ready(worker)
+    dead = shop.dead()
+    expected = [
+        "not JSON (unexpected character",
+        "version 2, this reader knows 1",
+        f"{len(huge)} bytes, at most 1000000",
+        "not JSON (Input is a zero-length",
+        "the key is not the SKU",
+        "the key is not the SKU",
+        "the key belongs into partition",
+    ]
+    reasons = [one["err"].removeprefix("OrderConfirmed: ")[:20] for one in dead]
+    assert sorted(reasons) == sorted(sentence[:20] for sentence in expected)
+    assert len({one["deadLetterId"] for one in dead}) == 7
+    kept = [base64.b64decode(one["original"]) for one in dead if one["original"] is not None]
+    assert {b"{not JSON", foreign, b""} < set(kept)
+    assert len(kept) == 6
+    assert shop.levels()["SKU-0"]["quantity"] == 9
+    assert {outcome["orderId"] for outcome in shop.outcomes()} == {"adj_count", "shop_1_1"}
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""How a partition that has stopped goes on: its position was written since, so an operator has decided."""
+
+from processor.lanes import Lanes
+from processor.transactions import State
+
+
+async def revive(lanes: Lanes) -> None:
+    """
+    Open those stopped lanes anew whose positions were written since they stopped.
+
+    `skip` and `resume` write them in a transaction of the partition's own producer, so whoever owns the partition
+    finds the decision, and finds it once.
+    """
+    stopped = [lane for lane in lanes.all.values() if lane.state is State.WEDGED]
+    if not stopped:
+        return
+    places = {lane.partition: list(lanes.deck.sources(lane.partition).values()) for lane in stopped}
+    found = await lanes.deck.reader.committed([tp for tps in places.values() for tp in tps])
+    for lane in stopped:
+        if {tp: found[tp] for tp in places[lane.partition] if tp in found} != dict(lane.seen):
+            await lanes.reopen(lane)
