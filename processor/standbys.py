@@ -37,6 +37,7 @@ class Standbys:
         self._wanted: set[int] = set()
         self._stores: dict[int, Store] = {}
         self._live: set[int] = set()
+        self._read: dict[int, Store] = {}
         self._catching: dict[int, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -79,6 +80,7 @@ class Standbys:
             task.cancel()
             await asyncio.wait({task})
         self._live.discard(partition)
+        self._read.pop(partition, None)
         return self._stores.pop(partition, None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -95,20 +97,20 @@ class Standbys:
             await asyncio.sleep(RETRY_S)
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
-        assigned: dict[int, Store] = {}
+        self._read.clear()
         while True:
             await self._catch_up()
-            if assigned != (live := self.stores()):
-                assigned = live
-                self._assign(consumer, assigned)
-            if not assigned:
+            if self._read != (live := self.stores()):
+                self._read = live
+                self._assign(consumer, live)
+            if not live:
                 await asyncio.sleep(POLL_MS / 1000)
                 continue
             for tp, records in (await consumer.getmany(timeout_ms=POLL_MS, max_records=SHARE)).items():
                 # It may have gone to its lane meanwhile, and even come back.
-                if tp.partition in self._live and self._stores[tp.partition] is assigned.get(tp.partition):
+                if tp.partition in self._live and tp.partition in self._read:
                     self._take(tp, records)
-            await self._measure(consumer, assigned.keys() & self._live)
+            await self._measure(consumer, self._read.keys() & self._live)
 
     async def _catch_up(self) -> None:
         """Open the stores of partitions that are new here, and read them up to the end of the log, one by one."""
