@@ -92,6 +92,7 @@ def recreate(world: World) -> None:
         future.result(WAIT_S)
     _await(lambda: name not in admin.list_topics(timeout=WAIT_S).topics, "the topic is gone")
     create_topics(world.config)
+    world.load.renew()
     for key in world.load.homes:
         _orders(world, key, 1)
     _await(lambda: len(world.fleet.wedged()) == PARTITIONS, "all partitions have stopped")

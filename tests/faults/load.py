@@ -33,20 +33,18 @@ class Load:
     def __init__(self, bootstrap: str, topic: Callable[[str], str], partitions: int, book: Book, rate: float) -> None:
         """Connect; `start` sends."""
         self.book, self._topic, self._partitions, self._rate = book, topic, partitions, rate
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "acks": "all",
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "linger.ms": 5,
-                "message.max.bytes": 1_000_000,
-                "delivery.timeout.ms": 600_000,
-                "message.timeout.ms": 600_000,
-                "topic.metadata.refresh.interval.ms": 5_000,
-            }
-            | QUIET
-        )
+        self._settings: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": bootstrap,
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": 5,
+            "message.max.bytes": 1_000_000,
+            "delivery.timeout.ms": 600_000,
+            "message.timeout.ms": 600_000,
+            "topic.metadata.refresh.interval.ms": 5_000,
+        } | QUIET
+        self._producer = Producer(self._settings)
         self._lock = threading.Lock()
         self._flowing = threading.Event()
         self._closed = threading.Event()
@@ -75,6 +73,11 @@ class Load:
         self._flowing.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def renew(self) -> None:
+        """Connect anew: a producer counts its records for each topic, and a topic made anew counts from the start."""
+        self.flush()
+        self._producer = Producer(self._settings)
 
     def flush(self) -> None:
         """Wait until the brokers have everything; raises `TimeoutError`."""
