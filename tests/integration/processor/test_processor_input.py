@@ -3,8 +3,6 @@
 import base64
 import json
 import struct
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Producer
 
+from processor import skip_cli
 from schemas.partition import partition_of
 from schemas.topics import ORDER_CONFIRMED, STOCK_ADJUSTED
 
@@ -128,8 +127,7 @@ def strict(shop: Any, config_file: Any, service: Any, eventually: Any) -> Any:
 
 def command(shop: Any, name: str, *more: str) -> int:
     """Run one of the processor's commands; return its exit code."""
-    argv = [sys.executable, "-m", "processor", name, "--config", str(shop.path), "--reason", "a test", *more]
-    return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode
+    return skip_cli.main([name, "--config", str(shop.path), "--reason", "a test", *more])
 
 
 def test_a_broken_release_upstream_stops_its_partition_instead_of_draining_the_topic(strict: Any, kill: Any) -> None:

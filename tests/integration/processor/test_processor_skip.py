@@ -1,5 +1,7 @@
 """`python -m processor skip` on a real Kafka: the only way on for a partition whose positions stopped it."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from compose.runner.deployment import create_topics
+from processor import skip_cli
 from schemas.cluster import topic_ids
 from schemas.topics import ORDER_CONFIRMED
 
@@ -22,9 +25,10 @@ def command(shop: Any) -> Any:
     """Return what runs one of the processor's commands; it answers its exit code and its JSON line."""
 
     def run(name: str, *more: str) -> Answer:
-        argv = [sys.executable, "-m", "processor", name, "--config", str(shop.path), "--json", *more]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, json.loads(done.stdout or '{"refused": true}') | {"stderr": done.stderr}
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            code = skip_cli.main([name, "--config", str(shop.path), "--json", *more])
+        return code, json.loads(said.getvalue() or '{"refused": true}')
 
     return run
 
@@ -70,6 +74,10 @@ def test_a_partition_whose_records_were_deleted_goes_on_where_the_operator_says(
     worker = shop.worker()
     shop.eventually(lambda: wedged(shop, worker))
 
+    argv = [sys.executable, "-m", "processor", "skip", "--config", str(shop.path), "--partition", str(partition)]
+    shown = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert shown.returncode == 1
+    assert f"--topic {ORDER_CONFIRMED} --to 2 --reason" in shown.stdout
     code, seen = command("skip", "--partition", str(partition))
     assert code == 1
     found = seen["sources"][ORDER_CONFIRMED]
