@@ -19,15 +19,22 @@ class Worked:
     broker_us: float
 
 
-def work_off(running: Rig, found: Deployment, backlog: Sequence[Encoded], start: Callable[[], None]) -> Worked:
+def work_off(
+    running: Rig,
+    found: Deployment,
+    backlog: Sequence[Encoded],
+    start: Callable[[], None],
+    output: str = "",
+) -> Worked:
     """
     Fill the topics, then `start` workers; the clock runs from their first commit to their last.
 
-    So what a start costs is not in it, nor is what the first commit covers.
+    So what a start costs is not in it, nor is what the first commit covers.  Of a worker that may commit all at once,
+    at the end, the records in `output` are looked at to see when it begins.
     """
     found.produce(backlog)
     start()
-    first = found.reached(1)
+    first = found.begun(output) if output else found.reached(1)
     used, broker, began = found.cpu_s, cpu_of(running.stack.kafka.child.pid), time.monotonic()
     found.reached(len(backlog))
     count, seconds = len(backlog) - first, time.monotonic() - began

@@ -98,7 +98,8 @@ def _loop(running: Rig, name: str, backlog: Sequence[Encoded], settings: workers
 
 def _agent(running: Rig, name: str, backlog: Sequence[Encoded], settings: workers.Settings) -> Worked:
     found = workers.per_event(running, name)
-    worked = work_off(running, found, backlog, lambda: workers.start_per_event(running, found, settings))
+    start = partial(workers.start_per_event, running, found, settings)
+    worked = work_off(running, found, backlog, start, workers.LINES_CHANGELOG)
     found.discard()
     return worked
 

@@ -4,13 +4,13 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from compose.runner.child import Child
@@ -112,14 +112,27 @@ class Deployment:
 
     def reached(self, count: int, topic: str = ORDER_CONFIRMED) -> int:
         """Wait until the group has committed at least `count` records; returns how many; raises `TimeoutError`."""
+        return self._at_least(count, lambda: self.position(topic))
+
+    def begun(self, topic: str) -> int:
+        """Wait until there are records in `topic`; returns how many; raises `TimeoutError`."""
+        return self._at_least(1, lambda: self._written(topic))
+
+    def _written(self, topic: str) -> int:
+        try:
+            return self.end(topic)
+        except KafkaException:  # a client hears late of a young topic
+            return 0
+
+    def _at_least(self, count: int, look: Callable[[], int]) -> int:
         deadline = time.monotonic() + DRAINED_S
-        while (position := self.position(topic)) < count:
+        while (found := look()) < count:
             ended = [worker for worker in self.workers if not worker.running]
             if time.monotonic() > deadline or ended:
                 said = "\n".join(worker.tail() for worker in ended or self.workers)
                 raise TimeoutError(f"{self.group} has ended or has not come to {count} within {DRAINED_S:g} s\n{said}")
             time.sleep(POLL_S)
-        return position
+        return found
 
     def drained(self, topic: str = ORDER_CONFIRMED) -> None:
         """Wait until the group has committed everything in `topic`; raises `TimeoutError`."""

@@ -25,6 +25,8 @@ FAUST_SETTINGS: Mapping[str, Settings] = {
     "buffer 65536, linger 20 ms": {"stream_buffer_maxsize": 65_536, "producer_linger": 0.02},
 }
 """Likewise for the agent."""
+AGENT = "faust-per-event"
+LINES_CHANGELOG, LEVELS_CHANGELOG = (f"{AGENT}-{table}-changelog" for table in ("lines", "levels"))
 
 
 def ours(running: Rig, name: str, partitions: int = PARTITIONS, **processor: object) -> Deployment:
@@ -59,12 +61,12 @@ def start_plain(running: Rig, found: Deployment, settings: Settings, *, full: bo
 
 def per_event(running: Rig, name: str, partitions: int = PARTITIONS) -> Deployment:
     """Deploy the agent's topics, its tables' too: Faust fails when orders come before it knows those that it made."""
-    found = running.deploy(name, "faust-per-event", partitions)
+    found = running.deploy(name, AGENT, partitions)
     admin = AdminClient(found.config.kafka.client() | QUIET)
     compact = {"cleanup.policy": "compact,delete"}
-    changelogs = [f"{found.group}-{table}-changelog" for table in ("levels", "lines")]
-    topics = [NewTopic(each, num_partitions=partitions, replication_factor=1, config=compact) for each in changelogs]
-    for future in admin.create_topics(topics).values():
+    topics = [found.config.kafka.topic(name) for name in (LINES_CHANGELOG, LEVELS_CHANGELOG)]
+    new = [NewTopic(each, num_partitions=partitions, replication_factor=1, config=compact) for each in topics]
+    for future in admin.create_topics(new).values():
         future.result(30)
     return found
 
