@@ -1,5 +1,5 @@
 """
-When order lines may be forgotten (pure).
+When order lines may be forgotten.
 
 The rule judges a line by the record that comes: one that was decided more than a horizon before the record was
 received is as unknown as one that the tables do not have.  So forgetting it changes nothing, as long as no record can

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rocksdict import WriteBatch
 
 from processor.store import Change, Reach, Store, StoreError
 from processor.store_folder import ASIDE, Folder
@@ -159,6 +160,21 @@ def test_the_reach_never_forgets_what_a_change_does_not_name(store: Store) -> No
     store.take(Change(levels={}, lines={}, at=0, reach=Reach(read={STOCK_LEVEL: 4}, highest={"T": 7})))
     store.take(change({}, 5, 9))
     assert store.reach == Reach(read={STOCK_LEVEL: 4, ORDER_OUTCOME: 9}, highest={"T": 7})
+
+
+def test_a_change_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows, what they will grow old by, and the reach: a kill finds all of it or nothing."""
+    store, written = Rocks(tmp_path / "db", IDS), list[int]()
+    write = store._write
+
+    def counted(batch: WriteBatch) -> None:
+        written.append(len(batch))
+        write(batch)
+
+    monkeypatch.setattr(store, "_write", counted)
+    store.take(change({KEYS[0]: row(1), KEYS[1]: row(1)}, 1, 5, {b"S": b"1"}))
+    assert written == [5]
+    store.close()
 
 
 KILLED = """
