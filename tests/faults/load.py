@@ -14,7 +14,6 @@ TICK_S = 0.02
 BURST_S = 2.0
 """How much of what could not be sent in time is made up for."""
 FLUSH_S = 90.0
-QUIET = {"log_level": 0}
 
 
 class Load:
@@ -41,9 +40,9 @@ class Load:
             "linger.ms": 5,
             "message.max.bytes": 1_000_000,
             "delivery.timeout.ms": 600_000,
-            "message.timeout.ms": 600_000,
             "topic.metadata.refresh.interval.ms": 5_000,
-        } | QUIET
+            "log_level": 0,
+        }
         self._producer = Producer(self._settings)
         self._lock = threading.Lock()
         self._flowing = threading.Event()
