@@ -27,7 +27,7 @@ from processor.store_memory import MemoryShelf
 from processor.watching import health, jobs
 from processor.web import address, serve
 from processor.writer import Names
-from schemas.cluster import members, now_ms, topic_ids
+from schemas.cluster import TopicIds, members, now_ms
 from schemas.settings import Config, Store
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
@@ -88,12 +88,14 @@ def deck_for(config: Config, instance: str = "") -> Deck:
     client = options.client(config.kafka)
     names = Names(group=config.kafka.group("processor"), prefix=config.kafka.prefix)
 
+    topic_ids = TopicIds(config)
+
     def ids() -> Mapping[Source, str]:
-        found = topic_ids(config, [source.value for source in Source])
+        found = topic_ids([source.value for source in Source])
         return {source: found[source.value] for source in Source}
 
     def table_ids() -> Mapping[str, str]:
-        return topic_ids(config, [STOCK_LEVEL, ORDER_OUTCOME])
+        return topic_ids([STOCK_LEVEL, ORDER_OUTCOME])
 
     return Deck(
         client=client,

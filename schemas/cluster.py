@@ -156,13 +156,28 @@ def topic_ids(config: Config, names: Iterable[str]) -> dict[str, str]:
         names: topic names without the deployment's prefix.
 
     """
-    real = {config.kafka.topic(name): name for name in names}
-    admin = _admin(config)  # held until the answers are in, as above
-    try:
-        futures = admin.describe_topics(TopicCollection(list(real)), request_timeout=ANSWER_S)
-        return {real[name]: str(future.result(ANSWER_S).topic_id) for name, future in futures.items()}
-    except KafkaException as error:
-        raise ClusterError(f"cannot describe topics: {error.args[0].str()}") from None
+    return TopicIds(config)(names)
+
+
+class TopicIds:
+    """`topic_ids` for who asks often: over one client, since a new one each time costs a handshake each time."""
+
+    def __init__(self, config: Config) -> None:
+        """Connect when first asked."""
+        self._config = config
+        self._admin: AdminClient | None = None
+
+    def __call__(self, names: Iterable[str]) -> dict[str, str]:
+        """Return each topic's id; raises `ClusterError`, or `TimeoutError` where nobody answers."""
+        real = {self._config.kafka.topic(name): name for name in names}
+        admin = self._admin = self._admin or _admin(self._config)
+        try:
+            futures = admin.describe_topics(TopicCollection(list(real)), request_timeout=ANSWER_S)
+            return {real[name]: str(future.result(ANSWER_S).topic_id) for name, future in futures.items()}
+        except KafkaException as error:
+            raise ClusterError(f"cannot describe topics: {error.args[0].str()}") from None
+        finally:
+            admin.poll(0)  # the library's log lines wait for it
 
 
 def members(config: Config, group: str) -> dict[str, str]:
