@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 HORIZON_MS = 90 * 86_400_000
+WAITING_MAX = 1_000
 Expected = Mapping[str, Any]
 
 
@@ -25,13 +26,18 @@ class Line:
 
 @dataclass(slots=True)
 class Shelf:
-    """One SKU: `at` maps versions to quantities, `waiting` is oldest first, `closing` are lines that a count ends."""
+    """
+    One SKU: `at` maps versions to quantities, `waiting` is oldest first, `closing` are lines that a count ends.
+
+    A thousand lines wait by name; of those that come then there is only the number, `more`.
+    """
 
     quantity: int | None = None
     version: int = 0
     operator: bool = False
     lines: dict[str, Line] = field(default_factory=dict)
     waiting: dict[str, int] = field(default_factory=dict)
+    more: int = 0
     closing: list[str] = field(default_factory=list)
     at: dict[int, int | None] = field(default_factory=lambda: {0: None})
 
@@ -43,6 +49,20 @@ class Shelf:
         """Lower the level; nothing taken leaves even an unstocked SKU as it is."""
         if units:
             self.quantity = (self.quantity or 0) - units
+
+    def join(self, own: str, units: int, *, waited: bool) -> None:
+        """Let a line wait, at its old place if it has one."""
+        if waited and own not in self.waiting:
+            self.more = max(self.more - 1, 0)
+        if own in self.waiting or len(self.waiting) < WAITING_MAX:
+            self.waiting[own] = units
+        else:
+            self.more += 1
+
+    def leave(self, own: str) -> None:
+        """Let a line that waited go."""
+        if self.waiting.pop(own, None) is None:
+            self.more = max(self.more - 1, 0)
 
     @property
     def owed(self) -> bool:
@@ -89,11 +109,13 @@ def _order(shelf: Shelf, record: Mapping[str, Any]) -> Expected:
         return _said(shelf, "unchanged", line, 0)
     line.qty, delta = qty, qty - line.held
     if shelf.fits(delta):
-        shelf.waiting.pop(own, None)
+        if line.shortfall:
+            shelf.leave(own)
         shelf.take(delta)
         line.held, line.shortfall = qty, 0
         return _said(shelf, "accepted", line, delta)
-    shelf.waiting[own] = line.shortfall = delta
+    shelf.join(own, delta, waited=line.shortfall > 0)
+    line.shortfall = delta
     return _said(shelf, "unstocked" if shelf.quantity is None else "insufficient", line, 0)
 
 
@@ -110,7 +132,7 @@ def _set(shelf: Shelf, record: Mapping[str, Any], line: Line) -> Expected:
         return _said(shelf, "refused", line, 0)
     delta = (shelf.quantity or 0) - qty
     if shelf.quantity is not None:
-        shelf.closing, shelf.waiting = list(shelf.waiting), {}
+        shelf.closing, shelf.waiting, shelf.more = list(shelf.waiting), {}, 0
     shelf.quantity, line.held = qty, delta
     return _said(shelf, "applied", line, delta)
 
@@ -121,7 +143,7 @@ def _add(shelf: Shelf, record: Mapping[str, Any], line: Line) -> Expected:
     shelf.take(taken)
     line.held, line.shortfall = taken, -units - taken
     if line.shortfall:
-        shelf.waiting[name(record)] = line.shortfall
+        shelf.join(name(record), line.shortfall, waited=False)
     unstocked = shelf.quantity is None and line.shortfall
     return _said(shelf, "unstocked" if unstocked else "applied", line, taken)
 

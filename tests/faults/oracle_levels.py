@@ -7,6 +7,8 @@ from typing import Any
 from tests.faults.history import Finding, Output
 from tests.faults.model import Shelf
 
+TEXT_MAX = 2_000
+
 
 def levels(records: Sequence[Output], shelves: Mapping[str, Shelf]) -> Iterator[Finding]:
     """Yield what is wrong with one partition's `stock.level`, given what its outcomes have led to."""
@@ -53,14 +55,13 @@ def _final(sku: str, level: dict[str, Any] | None, shelf: Shelf) -> Iterator[Fin
         "quantity": (level["quantity"], shelf.quantity),
         "units held": (-(level["quantity"] or 0), shelf.held),
         "version": (level["version"], shelf.version),
-        "waiting": (_queue(level)[0], list(shelf.waiting.items())),
+        "waiting": ([(one["orderId"], one["shortfall"]) for one in level["waiting"]], list(shelf.waiting.items())),
+        "waiting beyond the list": (level["waitingMore"], shelf.more),
         "paused by an operator": (level["paused"] == "operator", shelf.operator),
         "paused while nothing waits": (level["paused"] == "oversell" and not shelf.waiting, False),
     }
     for name, (found, expected) in facts.items():
         if found != expected:
-            yield Finding("wrong_levels", "last level", f"{sku}: {name} is {found}, the outcomes say {expected}")
-
-
-def _queue(level: dict[str, Any]) -> tuple[list[tuple[str, int]], int]:
-    return [(line["orderId"], line["shortfall"]) for line in level["waiting"]], level["waitingMore"]
+            yield Finding(
+                "wrong_levels", "last level", f"{sku}: {name} is {found}, the outcomes say {expected}"[:TEXT_MAX]
+            )

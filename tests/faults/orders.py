@@ -68,7 +68,7 @@ class Book:
         return [
             self._adjustment(sku, "set", 40 + 400 // (place + 1), now)
             for place, sku in enumerate(self.skus)
-            if place % UNSTOCKED_EVERY
+            if (place + 1) % UNSTOCKED_EVERY
         ]
 
     def next(self, now: int) -> Sent:
