@@ -100,24 +100,24 @@ def _other(line: OrderOutcome, step: Step, quantity: int | None, version: int | 
     )
 
 
-def level(
-    record: OrderConfirmed | StockAdjusted,
-    before: StockLevel | None,
-    draft: Draft,
-    step: Step,
-    stamp: Stamp,
-) -> StockLevel:
+def move(draft: Draft, record: OrderConfirmed | StockAdjusted, step: Step, stamp: Stamp) -> None:
     """
-    Return the level that `draft` has become, because of `record`.
+    Note that `record` has moved the level that `draft` stands for.
 
-    Its velocity is the last one, decayed from the last cause's `receivedAt` to this one's, raised by what an order line
+    The velocity is the last one, decayed from the last cause's `receivedAt` to this one's, raised by what an order line
     took or, where that was too much, asked for in vain; so it follows from the record alone, on every replay alike.
     """
-    if isinstance(record, OrderConfirmed):
-        cause, demand = _order_cause(record, step), max(step.delta, 0) + step.shortfall
-    else:
-        cause, demand = _adjustment_cause(record, step), 0
-    elapsed = 0 if before is None else record.received_at - before.cause.received_at
+    demand = max(step.delta, 0) + step.shortfall if isinstance(record, OrderConfirmed) else 0
+    received_at, before = record.received_at, draft.received_at
+    draft.velocity = raised(draft.velocity, 0 if before is None else received_at - before, demand)
+    draft.received_at = received_at
+    draft.source = {**draft.source, **stamp.source}
+    draft.moved = record, step, stamp.now
+
+
+def level(draft: Draft) -> StockLevel:
+    """Return the level that `draft` has become, because of the record that moved it last."""
+    record, step, now = draft.moved
     return _level(
         sku=record.sku,
         quantity=draft.quantity,
@@ -126,10 +126,10 @@ def level(
         policy=draft.policy,
         waiting=draft.queue.lines,
         waiting_more=draft.queue.more,
-        velocity=raised(0 if before is None else before.velocity, elapsed, demand),
-        cause=cause,
-        source=stamp.source if before is None else {**before.source, **stamp.source},
-        updated_at=stamp.now,
+        velocity=draft.velocity,
+        cause=(_order_cause if isinstance(record, OrderConfirmed) else _adjustment_cause)(record, step),
+        source=draft.source,
+        updated_at=now,
     )
 
 

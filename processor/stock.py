@@ -89,35 +89,70 @@ _INERT = frozenset({Result.UNCHANGED, Result.TOO_OLD, Result.REFUSED})
 """Results that touch nothing but the line's own record; whoever waits is not served by them either."""
 
 
+@dataclass(slots=True)
+class _Overlay:
+    """The tables as they are after the records decided so far; what lies below is only read."""
+
+    below: Tables
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    lines: dict[bytes, OrderOutcome] = field(default_factory=dict)
+
+    def draft(self, sku: str, settings: Settings) -> Draft:
+        """Return the SKU's level, to be changed by one decision more."""
+        draft = self.drafts.get(sku)
+        if draft is None:
+            policy = settings.policies.get(sku, settings.default_policy)
+            draft = self.drafts[sku] = Draft(self.below.level(sku), policy)
+        else:
+            draft.begin()
+        return draft
+
+    def line(self, key: bytes) -> OrderOutcome | None:
+        """Return the line's newest outcome."""
+        return self.lines.get(key) or self.below.line(key)
+
+
 def decide(record: Input, at: Position, now: int, tables: Tables, settings: Settings) -> Verdict:
     """
     Return what `record`, read at position `at`, changes at time `now` (ms).
 
     `out_of_range` is the answer to a line whose units would carry the level beyond what a record can hold.
     """
+    drafts: dict[str, Draft] = {}
+    found = _decide(record, at, now, _Overlay(tables, drafts=drafts), settings)
+    if isinstance(found, Ignored):
+        return found
+    draft = drafts[record.sku]
+    return Decided(level=rule_records.level(draft) if draft.moved else None, outcomes=found)
+
+
+def _decide(
+    record: Input, at: Position, now: int, tables: _Overlay, settings: Settings
+) -> tuple[OrderOutcome, ...] | Ignored:
+    """Return the outcomes of a record, and change the draft of its SKU's level accordingly."""
     order_id = line_of(record)
     line = _remembered(tables.line(line_key(order_id, record.sku)), record, settings)
     if line is not None and (known := _known(record, line)) is not None:
         return known
-    before = tables.level(record.sku)
-    draft = Draft(before, settings.policies.get(record.sku, settings.default_policy))
+    draft = tables.draft(record.sku, settings)
     if isinstance(record, StockAdjusted):
         step = rule.adjust(draft, record, order_id)
     else:
         step = rule.order(draft, record, line, _oldest(record, settings))
     if draft.quantity is not None and not -QUANTITY_MAX <= draft.quantity <= QUANTITY_MAX:
+        draft.undo()
         return OUT_OF_RANGE
     stamp = rule_records.Stamp({at.topic_id: at.offset}, now)
     if step.result in _INERT:
-        own = rule_records.own(record, order_id, step, draft.quantity, None, stamp)
-        return Decided(level=None, outcomes=(own,))
+        return (rule_records.own(record, order_id, step, draft.quantity, None, stamp),)
 
     def find(waiting: str) -> OrderOutcome | None:
         return _remembered(tables.line(line_key(waiting, record.sku)), record, settings)
 
     outcomes = _finish(record, order_id, step, draft, stamp, find)
-    level = rule_records.level(record, before, draft, step, stamp) if draft.changed else None
-    return Decided(level=level, outcomes=outcomes)
+    if draft.changed:
+        rule_records.move(draft, record, step, stamp)
+    return outcomes
 
 
 def line_of(record: Input) -> str:
@@ -185,35 +220,20 @@ class Changes:
     ignored: tuple[tuple[Input, Position, IgnoredReason], ...]
 
 
-@dataclass(slots=True)
-class _Overlay:
-    """The tables as they are after the records decided so far; what lies below is only read."""
-
-    below: Tables
-    levels: dict[str, StockLevel] = field(default_factory=dict)
-    lines: dict[bytes, OrderOutcome] = field(default_factory=dict)
-
-    def level(self, sku: str) -> StockLevel | None:
-        return self.levels.get(sku) or self.below.level(sku)
-
-    def line(self, key: bytes) -> OrderOutcome | None:
-        return self.lines.get(key) or self.below.line(key)
-
-
 def fold(inputs: Iterable[tuple[Input, Position]], now: int, tables: Tables, settings: Settings) -> Changes:
     """Decide a batch in order, each record on what the ones before it left, without touching `tables`."""
     overlay = _Overlay(tables)
     outcomes: list[tuple[bytes, OrderOutcome]] = []
     ignored: list[tuple[Input, Position, IgnoredReason]] = []
     for record, at in inputs:
-        verdict = decide(record, at, now, overlay, settings)
-        if isinstance(verdict, Ignored):
-            ignored.append((record, at, verdict.reason))
+        found = _decide(record, at, now, overlay, settings)
+        if isinstance(found, Ignored):
+            ignored.append((record, at, found.reason))
             continue
-        if verdict.level is not None:
-            overlay.levels[record.sku] = verdict.level
-        for outcome in verdict.outcomes:
+        for outcome in found:
             key = line_key(outcome.order_id, outcome.sku)
             overlay.lines[key] = outcome
             outcomes.append((key, outcome))
-    return Changes(levels=overlay.levels, outcomes=tuple(outcomes), ignored=tuple(ignored))
+    # A level is written once, as the batch leaves it: only then is it made.
+    levels = {sku: rule_records.level(draft) for sku, draft in overlay.drafts.items() if draft.moved}
+    return Changes(levels=levels, outcomes=tuple(outcomes), ignored=tuple(ignored))

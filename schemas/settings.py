@@ -165,7 +165,7 @@ class Processor:
     store: Store = Store.MEMORY
     state_dir: Annotated[str, Bytes(0, 1_000)] = ""
     standbys: Annotated[int, Range(0, 1)] = 1
-    batch_max: Annotated[int, Range(1, 10_000)] = 2_000
+    batch_max: Annotated[int, Range(1, 10_000)] = 4_000
     session_timeout_ms: Annotated[int, Range(6_000, 300_000)] = 10_000
     dead_letters_max: Annotated[int, Range(0, 200)] = 50
     dead_letters_window: Annotated[int, Range(1, 1_000_000)] = 1_000
