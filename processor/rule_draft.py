@@ -28,8 +28,8 @@ class Draft:
 
     `quantity` is None until the SKU is stocked for the first time.  Of the decision under way: `short` says that it
     found too little, so that lines left waiting pause the SKU; `closed` are the lines that a count has ended; `start`
-    is the version before.  `velocity`, `received_at` and `source` go on from the table's level; `moved` is what moved the
-    level last, as `processor.rule_records` keeps it, None while it is as in the table.
+    is the version before.  `velocity`, `received_at` and `source` go on from the table's level; `moved` is what moved
+    the level last, as `processor.rule_records` keeps it, None while it is as in the table.
     """
 
     __slots__ = (
