@@ -13,7 +13,7 @@ from aiokafka.errors import IllegalStateError
 from processor.deck import Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.lane import Lane
-from processor.opening import OvertakenError, open_lane
+from processor.opening import OvertakenError, keep_opening
 from processor.progress import Progress
 from processor.sources import Share, Source
 from processor.standbys import Standbys
@@ -133,7 +133,7 @@ class Lanes:
                 lane.view = View(self._warm.pop(partition))
             try:
                 async with self._slots:
-                    await open_lane(lane, still)
+                    await keep_opening(lane, still)
             except WedgedError as error:
                 lane.wedge(str(error))
                 return

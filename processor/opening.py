@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, ProducerFenced
 from aiokafka.structs import OffsetAndMetadata
 
 from processor import marks
@@ -23,12 +24,37 @@ from processor.positions import Evidence, Stop, carried, resume
 from processor.recovery import open_store, recover
 from processor.sources import Source
 from processor.store import StoreError, View
+from schemas.cluster import ClusterError
 
 log = logging.getLogger(__name__)
 
 
+OPEN_S = 60.0
+"""How long brokers may leave an opening without an answer, or with one that says to come again."""
+OPEN_AGAIN_S = 0.5
+
+
 class OvertakenError(Exception):
     """A newer assignment has begun: this one must not fence anybody any more."""
+
+
+async def keep_opening(lane: Lane, current: Callable[[], bool]) -> None:
+    """
+    Do what `open_lane` does, again where brokers are in trouble; the worker's other partitions do not notice.
+
+    Raises what `open_lane` raises, and `FatalError` after `OPEN_S`.
+    """
+    until = time.monotonic() + OPEN_S
+    while True:
+        try:
+            return await open_lane(lane, current)
+        except (ProducerFenced, IllegalStateError):
+            raise
+        except (ClusterError, KafkaError, TimeoutError) as error:
+            if time.monotonic() > until:
+                raise FatalError(Exit.CLUSTER, f"partition {lane.partition} does not open: {error!r}") from error
+            log.warning("partition %d does not open yet: %r", lane.partition, error)
+        await asyncio.sleep(OPEN_AGAIN_S)
 
 
 async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
