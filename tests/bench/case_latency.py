@@ -15,7 +15,7 @@ from tests.bench.samples import orders
 
 SKUS = 10_000
 RATE = 300
-ROUNDS_MAX = 5
+ROUNDS_MAX = 3
 LOOP = workers.PLAIN_SETTINGS["consume 1000, linger 2 ms"]
 BACKLOG = 40_000
 WARM_S = 2
