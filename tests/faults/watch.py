@@ -19,6 +19,7 @@ SETTLE_S = 0.3
 """What was sent in the first moments of a fault counts as hit by it."""
 QUIET = {"log_level": 0}
 OUTCOMES = "order.outcome"
+UNANSWERED = (KafkaException, TimeoutError)
 Ends = Mapping[tuple[str, int], int]
 
 
@@ -76,6 +77,7 @@ class Watch:
         self._admin = AdminClient(common)
         self._consumer = Consumer({**common, "group.id": self.group, "enable.auto.commit": False})
         self._closed = threading.Event()
+        self._broken: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="watch")
         self._topic_ids = dict(self.ids())
 
@@ -85,10 +87,12 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """End; raises what ended the thread before its time: who has not looked has found nothing."""
         self._closed.set()
         self._thread.join()
         self._consumer.close()
+        if self._broken is not None:
+            raise self._broken
 
     def hit(self, kind: str) -> None:
         """Note that a fault begins now."""
@@ -98,14 +102,14 @@ class Watch:
         """Wait until nothing is undecided in a look that began after this call; returns the seconds, or None."""
         began = time.monotonic()
         while time.monotonic() < began + within_s:
-            with contextlib.suppress(KafkaException):  # what cannot be asked has not settled
+            with contextlib.suppress(*UNANSWERED):  # what cannot be asked has not settled
                 if self.look().lag == 0:
                     return time.monotonic() - began
             time.sleep(LOOK_S)
         return None
 
     def look(self) -> Look:
-        """Look now; raises `KafkaException` when the brokers cannot be asked."""
+        """Look now; raises one of `UNANSWERED` when the brokers cannot be asked."""
         names = {self.topic(name): name for name in (ORDERS, ADJUSTMENTS)}
         parts = [TopicPartition(real, number) for real in names for number in range(self.partitions)]
         positions = {
@@ -119,11 +123,17 @@ class Watch:
         return Look(positions=positions, ends=ends)
 
     def _run(self) -> None:
+        try:
+            self._look_again_and_again()
+        except Exception as error:  # noqa: BLE001 - handed to whoever ends the watch
+            self._broken = error
+
+    def _look_again_and_again(self) -> None:
         while not self._closed.wait(LOOK_S):
             began = time.monotonic()
             try:
                 self.last = found = self.look()
-            except KafkaException:  # a broker is down: that is what we are here for
+            except UNANSWERED:  # a broker is down: that is what we are here for
                 self.missed += 1
                 continue
             self._witness(found)
