@@ -37,6 +37,7 @@ class Deck:
         shelf: where the tables are.
         instance: the worker's lasting name in the group, "" for none.
         holders: looks up which member has which lasting name; it blocks.
+        crew: looks up the group's members and the lasting name of each, "" for none; it blocks.
 
     """
 
@@ -54,6 +55,7 @@ class Deck:
     shelf: Shelf = field(default_factory=MemoryShelf)
     instance: str = ""
     holders: Callable[[], Mapping[str, str]] = dict
+    crew: Callable[[], Mapping[str, str]] = dict
 
     def source(self, source: Source, partition: int) -> TopicPartition:
         """Return a source's partition."""

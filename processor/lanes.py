@@ -218,7 +218,8 @@ class Lanes:
         now = time.monotonic()
         busy = [now - lane.busy_since for lane in self._lanes.values() if lane.busy_since is not None]
         waiting = [lane for lane in self._lanes.values() if lane.state not in (State.OPEN, State.WEDGED)]
-        moved = max([self._since, *(lane.busy_since for lane in waiting if lane.busy_since is not None)])
+        steps = (lane.busy_since for lane in waiting if lane.busy_since is not None)
+        moved = max([self._since, self.standbys.moved_at, *steps])
         return max([*busy, now - moved if waiting or not self.assigned else 0.0, self.progress.still_s(now)])
 
     @property

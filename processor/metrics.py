@@ -84,6 +84,11 @@ class Metrics:
             ["partition"],
             registry=self.registry,
         )
+        self.warming = Gauge(
+            "lastunit_processor_warming_partitions",
+            "Partitions whose tables this worker still reads before it joins the group.",
+            registry=self.registry,
+        )
         self.forgotten = Counter(
             "lastunit_processor_forgotten_lines",
             "Rows of lines looked at because they had grown older than the dedupe horizon.",

@@ -7,8 +7,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, KafkaTimeoutError, for_code
+from aiokafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownMemberIdError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import OffsetAndMetadata
 
 from processor.gap import Gap
@@ -85,6 +86,23 @@ class Reader:
 
         positions: dict[TopicPartition, OffsetAndMetadata] = await _retried(ask)
         return positions
+
+    async def expel(self, member: str) -> None:
+        """Make the group forget a member that has ended without leaving; one that is not there any more is fine."""
+
+        async def ask() -> None:
+            admin = _Admin(**self._client)
+            try:
+                await admin.start()
+                coordinator = await admin.find_coordinator(self._group)
+                answer = await admin._send_request(LeaveGroupRequest(self._group, member), coordinator)  # noqa: SLF001 - there is no public way
+            finally:
+                await admin.close()
+            error = for_code(answer.error_code)
+            if error not in (NoError, UnknownMemberIdError):
+                raise error
+
+        await _retried(ask)
 
     @asynccontextmanager
     async def log(

@@ -24,10 +24,11 @@ from processor.stock import Settings
 from processor.store import Shelf
 from processor.store_folder import Folder
 from processor.store_memory import MemoryShelf
+from processor.warming import warm_up
 from processor.watching import health, jobs
 from processor.web import address, serve
 from processor.writer import Names
-from schemas.cluster import TopicIds, members, now_ms
+from schemas.cluster import TopicIds, crew, members, now_ms
 from schemas.settings import Config, Store
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
@@ -66,16 +67,25 @@ async def _work(config: Config, chosen: Options) -> NoReturn:
     print(f"READY {host}:{port}", flush=True)  # noqa: T201 - how a supervisor learns the address
     stopped = _stop_signals()
     pulse = Pulse(partial(end, FatalError(Exit.STALLED, "the event loop stands still")))
-    working = [asyncio.create_task(work) for work in (app.start(), *jobs(app, lanes, pulse))]
+    joining = asyncio.create_task(_join(app, lanes, config))
+    working = [joining, *(asyncio.create_task(work) for work in jobs(app, lanes, pulse))]
     for task in working:
         task.add_done_callback(lambda done: _ended(done, lanes))
     fatal = await _first(stopped, lanes.failed)
     if fatal is not None:
         raise fatal
+    if not app.started:
+        joining.cancel()
     await _drain(app, lanes)
     # Everything is committed and given up: what is left are connections, and a look-up may take its 10 s.
     _flush()
     os._exit(Exit.OK)
+
+
+async def _join(app: App, lanes: Lanes, config: Config) -> None:
+    processor = config.processor
+    await warm_up(lanes, handed_over=processor.standbys > 0 and processor.store is Store.MEMORY)
+    await app.start()
 
 
 def _ended(task: asyncio.Task[object], lanes: Lanes) -> None:
@@ -117,6 +127,7 @@ def deck_for(config: Config, instance: str = "") -> Deck:
         shelf=_shelf(config, instance),
         instance=instance,
         holders=partial(members, config, "processor"),
+        crew=partial(crew, config, "processor"),
     )
 
 
@@ -149,7 +160,8 @@ async def _drain(app: App, lanes: Lanes) -> None:
         async with asyncio.timeout(DRAIN_S):
             await lanes.drain()
             log.info("all transactions are finished")
-            await app.stop()
+            if app.started:
+                await app.stop()
     except TimeoutError:
         reason = f"not drained within {DRAIN_S:g} s: the next owner of the partitions sorts it out"
         raise FatalError(Exit.DRAIN_TIMEOUT, reason) from None

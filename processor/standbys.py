@@ -7,6 +7,7 @@ group makes the partition this worker's own, the store goes to the lane, which f
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from processor.exits import WedgedError
 from processor.recovery import open_store, recover
 from processor.replay import Ageing, changes
 from processor.store import Store
+from schemas.cluster import ClusterError
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class Standbys:
         self._read: dict[int, Store] = {}
         self._catching: dict[int, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self.moved_at = 0.0
+        self.read_back = 0
 
     async def follow(self, partitions: set[int]) -> None:
         """Follow these from now on, and no others."""
@@ -67,6 +71,10 @@ class Standbys:
         """Return the stores that have caught up."""
         return {partition: self._stores[partition] for partition in self._live}
 
+    def pending(self) -> set[int]:
+        """Return the partitions to be followed that have not caught up yet."""
+        return self._wanted - self._live
+
     async def stop(self) -> None:
         """Follow nothing any more and close everything."""
         task, self._task = self._task, None
@@ -92,7 +100,7 @@ class Standbys:
             try:
                 async with self._deck.reader.follower() as consumer:
                     await self._follow(consumer)
-            except KafkaError as error:
+            except (ClusterError, KafkaError, TimeoutError) as error:
                 log.warning("standbys start anew: %r", error)
             await asyncio.sleep(RETRY_S)
 
@@ -131,13 +139,18 @@ class Standbys:
                 self._deck, partition, await asyncio.to_thread(self._deck.table_ids)
             )
         try:
-            await recover(self._deck, partition, store, 0, self._deck.metrics.recovered.inc)
+            await recover(self._deck, partition, store, 0, self._moved)
         except WedgedError as error:
             log.error("partition %d is not followed: %s", partition, error)  # noqa: TRY400 - the message says it all
             self._wanted.discard(partition)
             self._stores.pop(partition).close()
         else:
             self._live.add(partition)
+
+    def _moved(self, count: int) -> None:
+        self._deck.metrics.recovered.inc(count)
+        self.moved_at = time.monotonic()
+        self.read_back += count
 
     def _assign(self, consumer: AIOKafkaConsumer, stores: Mapping[int, Store]) -> None:
         names = self._deck.names

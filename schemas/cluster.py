@@ -189,10 +189,24 @@ def members(config: Config, group: str) -> dict[str, str]:
         group: the group's name without the deployment's prefix.
 
     """
+    return {name: member for member, name in crew(config, group).items() if name}
+
+
+def crew(config: Config, group: str) -> dict[str, str]:
+    """
+    Return the lasting name of each of a consumer group's members, "" for none, by member id; empty without a group.
+
+    Args:
+        config: the deployment.
+        group: the group's name without the deployment's prefix.
+
+    """
     name = config.kafka.group(group)
     admin = _admin(config)  # held until the answer is in, as above
     try:
         found = admin.describe_consumer_groups([name], request_timeout=ANSWER_S)[name].result(ANSWER_S)
     except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return {}
         raise ClusterError(f"cannot describe group {name}: {error.args[0].str()}") from None
-    return {one.group_instance_id: one.member_id for one in found.members if one.group_instance_id}
+    return {one.member_id: one.group_instance_id or "" for one in found.members}
