@@ -137,7 +137,7 @@ async def test_it_joins_at_once_where_nobody_would_decide_meanwhile(
 ) -> None:
     """Reading before it joins would make its partitions stand still for longer."""
     kafka = Kafka(crew)
-    await warm_up(lanes_in(kafka), handed_over=handed_over)
+    await asyncio.wait_for(warm_up(lanes_in(kafka), handed_over=handed_over), 5)
     assert (kafka.read, kafka.expelled) == (0, [])
 
 
