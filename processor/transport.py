@@ -171,6 +171,8 @@ class Consumer(driver.Consumer):
         for tp, taken in found.items():
             share = self._share(tp, wanted[tp], taken)
             lanes.reserve(share)
+            # Faust drops what lies below its last message, silently: a log that was cut must be told to its lane.
+            self._read_offset[TP(*tp)] = None
             yield TP(*tp), self._message(tp, share)
 
     def _share(self, tp: Any, session: int, taken: Taken) -> Share:
