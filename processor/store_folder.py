@@ -18,7 +18,15 @@ from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 log = logging.getLogger(__name__)
 
 ASIDE = ".aside"
-BUSY = ("lock", "No space left", "Permission denied", "Read-only", "Too many open files")
+BUSY = (
+    "lock hold",
+    "While lock file",
+    "No locks available",
+    "No space left",
+    "Permission denied",
+    "Read-only file system",
+    "Too many open files",
+)
 """What an opening may fail with though the files are sound: nothing is put aside for these."""
 
 
@@ -53,13 +61,19 @@ def _open(path: Path, ids: Mapping[str, str]) -> Rocks:
     try:
         return Rocks(path, ids)
     except Exception as error:
-        if any(word in str(error) for word in BUSY):
+        if _busy(path, str(error)):
             raise StoreError(f"{path}: {error}") from error
         _put_aside(path, str(error))
     try:
         return Rocks(path, ids)
     except Exception as error:
         raise StoreError(f"{path}: {error}") from error
+
+
+def _busy(path: Path, said: str) -> bool:
+    """Whether RocksDB could not open sound files; its words name paths, and say "block" of a damaged one."""
+    said = said.replace(str(path), "")
+    return "Corruption" not in said and any(words in said for words in BUSY)
 
 
 def _put_aside(path: Path, reason: str) -> None:

@@ -20,6 +20,8 @@ from processor.store_rocksdb import DAMAGED, Rocks
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 IDS = {STOCK_LEVEL: "levels/id", ORDER_OUTCOME: "lines+id"}
+FOOTER_BYTES = 53
+"""At the end of each of RocksDB's table files."""
 KEYS = [f"c_{number}_1|S".encode() for number in range(6)]
 
 
@@ -236,6 +238,25 @@ def test_a_database_that_cannot_be_used_is_put_aside(tmp_path: Path, folder: Cal
         assert store.reach == Reach()
         assert len(found(tmp_path)) == 2
         store.close()
+
+
+def test_a_damaged_block_is_no_lock(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """RocksDB's words for the commonest damage, in whatever folder: the worker goes on, and does not end for ever."""
+    home = Folder(str(tmp_path / "lock hold"), "g", "w")
+    store = home.open(0, IDS)
+    store.take(change({key: row(1) for key in KEYS}, 1, 5))
+    store.close()
+    home.open(0, IDS).close()  # what was in the database's own log is in a table's file now
+    (path,) = (tmp_path / "lock hold" / "g" / "w").iterdir()
+    for file in path.glob("*.sst"):
+        raw = bytearray(file.read_bytes())
+        flipped = slice(len(raw) // 2, -FOOTER_BYTES)
+        raw[flipped] = bytes(byte ^ 0xFF for byte in raw[flipped])
+        file.write_bytes(raw)
+    store = home.open(0, IDS)
+    assert "block checksum mismatch" in caplog.text
+    assert store.lines.get(KEYS[0]) is None
+    store.close()
 
 
 def test_a_database_that_another_process_uses_is_left_alone(tmp_path: Path, folder: Callable[..., Store]) -> None:
