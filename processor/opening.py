@@ -77,6 +77,8 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
     if not current():
         raise OvertakenError
     await lane.writer.fence()
+    # Before anything can stop the lane: what an operator writes later is told by its difference from this.
+    lane.seen = await deck.reader.committed(list(deck.sources(lane.partition).values()))
     highest = await _tables(lane)
     evidence, lane.seen = await gather(deck, lane.partition, ids, highest)
     lane.facts = LaneFacts(partition=lane.partition, partitions=deck.partitions, topic_ids=ids)
@@ -120,10 +122,9 @@ async def _tables(lane: Lane) -> Mapping[str, int]:
 
 async def _oldest(lane: Lane) -> int:
     """Return the time (ms) before which lines need not be read: that of now, if nothing waits to be decided."""
-    deck, now = lane.deck, lane.deck.now()
-    tps = list(deck.sources(lane.partition).values())
-    committed, ends = await asyncio.gather(deck.reader.committed(tps), deck.reader.ends(tps))
-    caught_up = all(tp in committed and committed[tp].offset >= ends[tp] for tp in tps)
+    deck, now, seen = lane.deck, lane.deck.now(), lane.seen
+    ends = await deck.reader.ends(list(deck.sources(lane.partition).values()))
+    caught_up = all(tp in seen and seen[tp].offset >= end for tp, end in ends.items())
     return cutoff(now, deck.settings.horizon_ms) if caught_up else 0
 
 

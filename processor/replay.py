@@ -107,7 +107,11 @@ def resume(reach: Reach, starts: Mapping[str, int], ends: Mapping[str, int]) -> 
     positions = {topic: reach.read.get(topic, start) for topic, start in starts.items()}
     for topic, position in positions.items():
         if position > ends[topic]:
-            return Ahead(f"{topic} ends at {ends[topic]}, but the kept tables have it up to {position}: it was cut")
+            return Ahead(
+                f"{topic} ends at {ends[topic]}, but the kept tables have it up to {position}: it was cut, and "
+                "decisions are lost; to go on with what is left, stop the worker, remove the partition's folder "
+                "below its state_dir (tables in memory have none), and start it"
+            )
     if any(position < starts[topic] for topic, position in positions.items()):
         return Unusable()
     return positions
