@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
 from processor.ages import Ages
 from processor.app import App
+from processor.deck import Deck
 from processor.exits import Exit, FatalError
 from processor.expiry import Passed
 from processor.lane import Lane
@@ -28,13 +29,16 @@ STALLED_S = 120.0
 """An assignment, a recovery or a transaction that takes longer ends the worker: it hangs, or the cluster is down."""
 WATCH_S = 1.0
 LAG_S = 5.0
+LOOK_S = 5.0
+"""For so long brokers may leave the question for a log's end without an answer."""
 IDENTITY_S = 1.0
 DECISIONS_S = 2.0
 
 
 def jobs(app: App, lanes: Lanes, pulse: Pulse) -> tuple[Coroutine[Any, Any, None], ...]:
     """Return what runs beside the work, until the worker ends."""
-    return _watch(app, lanes, pulse), _lag(lanes), _readers(lanes), _identity(lanes), _decisions(lanes)
+    beside = _lag(lanes), _followed(lanes), _readers(lanes), _identity(lanes), _decisions(lanes)
+    return _watch(app, lanes, pulse), *beside
 
 
 def health(lanes: Lanes) -> Health:
@@ -50,6 +54,7 @@ async def _watch(app: App, lanes: Lanes, pulse: Pulse) -> None:
     while True:
         pulse.beat()
         await asyncio.sleep(WATCH_S)
+        lanes.progress.moved(lanes.positions(), time.monotonic())
         if app.crashed:
             lanes.fail(FatalError(Exit.CRASHED, f"Faust: {app.crash_reason!r}"))
         elif (stuck := lanes.stuck_s) > STALLED_S:
@@ -62,18 +67,57 @@ async def _lag(lanes: Lanes) -> None:
     while True:
         await asyncio.sleep(LAG_S)
         mine, standing, now = lanes.positions(), {at.tp: at for at in _standing(lanes.all.values())}, deck.now()
-        others = await followed(lanes)
-        ends = await deck.reader.ends(list(standing | mine | others)) if standing or mine or others else {}
-        lanes.progress.note(mine, ends, time.monotonic())
-        passed.note(others | mine, ends, now)
+        ends = await _ends(deck, standing | mine)
+        if ends or not mine:  # else no broker answers: what waits is what waited
+            lanes.progress.note(mine, ends, time.monotonic())
+        passed.note(_answered(mine, ends), ends, now)
         await sweep(lanes, passed)
-        still = ages.note({tp: (at.position, ends[tp]) for tp, at in standing.items()}, time.monotonic())
+        told = {tp: at for tp, at in standing.items() if tp in ends}
+        still = ages.note({tp: (at.position, ends[tp]) for tp, at in told.items()}, time.monotonic())
         deck.metrics.lag.clear()  # a partition that went to another worker is that one's to tell
         deck.metrics.oldest.clear()
-        for tp, at in standing.items():
+        for tp, at in told.items():
             where = at.source.value, tp.partition
             deck.metrics.lag.labels(*where).set(ends[tp] - at.position)
             deck.metrics.oldest.labels(*where).set(max(still[tp], at.waited_s(now)))
+
+
+async def _followed(lanes: Lanes) -> None:
+    """Let old lines go in the partitions that are followed here; their brokers' trouble is not that of the lanes."""
+    deck, passed = lanes.deck, Passed()
+    while True:
+        await asyncio.sleep(LAG_S)
+        now = deck.now()
+        others = await followed(lanes)
+        ends = await _ends(deck, others)
+        passed.note(_answered(others, ends), ends, now)
+        await sweep(lanes, passed)
+
+
+async def _ends(deck: Deck, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """Return where logs end; those whose brokers do not answer in time are left out, and hide nothing of the others."""
+    tps = list(places)
+    if not tps:
+        return {}
+    try:
+        return await asyncio.wait_for(deck.reader.ends(tps), LOOK_S)
+    except TimeoutError:
+        each = [asyncio.wait_for(deck.reader.ends([tp]), LOOK_S) for tp in tps]
+    found: dict[TopicPartition, int] = {}
+    for answer in await asyncio.gather(*each, return_exceptions=True):
+        if isinstance(answer, dict):
+            found |= answer
+        elif not isinstance(answer, TimeoutError):
+            raise answer
+    if silent := [f"{tp.topic} {tp.partition}" for tp in tps if tp not in found]:
+        log.warning("the ends of these logs cannot be looked up: %s", ", ".join(silent))
+    return found
+
+
+def _answered(positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """Return the positions in partitions of which both logs' ends are known: half a partition tells nothing."""
+    silent = {tp.partition for tp in positions if tp not in ends}
+    return {tp: position for tp, position in positions.items() if tp.partition not in silent}
 
 
 class Standing(NamedTuple):
