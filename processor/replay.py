@@ -52,7 +52,7 @@ class Ageing:
 
 def changes(topic: str, rows: Sequence[Row], ageing: Ageing) -> Iterator[Change]:
     """Return what a share of a changelog brings, in its order; raises `WedgedError` for what is no row of ours."""
-    reach = Reach(read={topic: rows[-1].offset + 1}, highest=_highest(rows))
+    reach = Reach(read={topic: rows[-1].offset + 1}, highest=highest(rows))
     if topic != ORDER_OUTCOME:
         yield Change(levels={row.key: row.value for row in rows}, lines={}, at=0, reach=reach)
         return
@@ -69,17 +69,18 @@ def changes(topic: str, rows: Sequence[Row], ageing: Ageing) -> Iterator[Change]
     yield Change(levels={}, lines={}, at=0, reach=reach)
 
 
-def _highest(rows: Sequence[Row]) -> dict[str, int]:
-    highest: dict[str, int] = {}
+def highest(rows: Sequence[Row]) -> dict[str, int]:
+    """Return the highest source offset in rows, by topic id; raises `WedgedError` for what is no row of ours."""
+    found: dict[str, int] = {}
     try:
         for row in rows:
             if row.value is not None:
                 for topic_id, offset in tails.source(row.value).items():
-                    if offset > highest.get(topic_id, -1):
-                        highest[topic_id] = offset
+                    if offset > found.get(topic_id, -1):
+                        found[topic_id] = offset
     except tails.UNREADABLE as error:
         raise WedgedError(f"a row of the tables' topics cannot be read: {error!r}") from error
-    return highest
+    return found
 
 
 @dataclass(frozen=True, slots=True)

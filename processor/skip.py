@@ -5,7 +5,7 @@ The command takes the partition's transactional id, as an owner does, so that no
 its word; a worker whose lane is open is fenced by it, ends and recovers.  The word is a position with a mark, in the
 same transaction as the record in `stock.deadletter`.  A transaction's offsets are taken from any producer that holds
 the id, members or not (aiokafka sends no group metadata with them), so workers may run.  A worker whose lane has
-stopped sees the new position within seconds (`Lanes.revive`).
+stopped sees the new position within seconds (`processor.revival`).
 """
 
 import asyncio
@@ -13,17 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-import orjson
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 from aiokafka.structs import OffsetAndMetadata
 
 from processor.deck import Deck
+from processor.exits import WedgedError
 from processor.opening import gather
 from processor.plan import WRITER, Write
 from processor.positions import Evidence, Stop, carried, resume
 from processor.producer import UnknownOutcomeError
+from processor.replay import highest
 from processor.sources import Source
+from processor.store import Reach, merged
 from processor.writer import REFUSED, Writer
 from schemas.codec import encode
 from schemas.events import headers
@@ -102,16 +104,16 @@ async def look(deck: Deck, partition: int, read: Callable[[int], None]) -> Look:
     return Look(partition=partition, stands=stands, positions=positions)
 
 
-async def _highest(deck: Deck, partition: int, read: Callable[[int], None]) -> dict[str, int]:
-    highest: dict[str, int] = {}
-    count = 0
+async def _highest(deck: Deck, partition: int, read: Callable[[int], None]) -> Mapping[str, int]:
+    reach, count = Reach(), 0
     async with deck.reader.log(deck.changelogs(partition)) as shares:
         async for records in shares:
-            for record in records:
-                for topic_id, offset in orjson.loads(record.value)["source"].items() if record.value else ():
-                    highest[topic_id] = max(offset, highest.get(topic_id, -1))
+            try:
+                reach = merged(reach, Reach(highest=highest(records)))
+            except WedgedError as error:
+                raise RefusedError(f"partition {partition}: {error}") from error
             read(count := count + len(records))
-    return highest
+    return reach.highest
 
 
 def check(found: Look, word: Word) -> None:
@@ -121,6 +123,22 @@ def check(found: Look, word: Word) -> None:
         raise RefusedError(f"{word.source}: {stopped}; trying again does not help: skip --to")
     if word.to is not None and not known.start <= word.to <= known.end:
         raise RefusedError(f"{word.source} has offsets {known.start} to {known.end}, {word.to} is not among them")
+
+
+async def check_age(deck: Deck, found: Look, word: Word) -> None:
+    """Raise `RefusedError` where records would be decided again whose lines may be forgotten: they pass as new."""
+    in_state = found.stands[word.source].known.in_state
+    if word.to is None or in_state is None or word.to > in_state:
+        return
+    tp, horizon = deck.source(word.source, found.partition), deck.settings.horizon_ms
+    async with deck.reader.log([tp], {tp: word.to}) as shares:
+        async for records in shares:
+            if records[0].timestamp < deck.now() - horizon:
+                raise RefusedError(
+                    f"{word.source}: the record at {records[0].offset} is older than the horizon of {horizon} ms, and "
+                    f"those up to {in_state} were decided: what is forgotten would be decided a second time"
+                )
+            return
 
 
 async def tell(deck: Deck, found: Look, word: Word) -> DeadLetter:

@@ -26,7 +26,7 @@ from aiokafka.errors import KafkaError
 from processor import service
 from processor.deck import Deck
 from processor.exits import Exit
-from processor.skip import DoubtError, Look, RefusedError, Word, check, look, tell
+from processor.skip import DoubtError, Look, RefusedError, Word, check, check_age, look, tell
 from processor.sources import Source
 from schemas.cluster import ClusterError, reach
 from schemas.config import Config, ConfigError, config_path, load
@@ -91,6 +91,7 @@ async def _act(deck: Deck, found: Look, arguments: argparse.Namespace) -> Any:
         accept=arguments.accept and arguments.command == "resume",
     )
     check(found, word)
+    await check_age(deck, found, word)
     _confirm(found, word, arguments)
     return await tell(deck, found, word)
 
