@@ -7,7 +7,7 @@ a power cut takes from the end of the database's own log is read again from the 
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -76,7 +76,8 @@ class Rocks:
     A database.
 
     Beside the two tables it has a queue: for each change, under its time, the keys of its lines.  So what grows old is
-    found at the queue's head and each line is looked at once for each time that it was written, never in a scan.
+    found at the queue's head and each line is looked at once or twice for each time that it was written, never in a
+    scan.
     """
 
     def __init__(self, path: Path, ids: Mapping[str, str]) -> None:
@@ -102,9 +103,7 @@ class Rocks:
         self._rows(batch, LEVELS, change.levels)
         self._rows(batch, LINES, change.lines)
         if change.lines:
-            self._number += 1
-            name = change.at.to_bytes(_TIME) + self._number.to_bytes(_TIME)
-            batch.put(name, b"".join(_packed(change.lines)), self._handles[QUEUE])
+            self._remember(batch, change.at, change.lines)
         batch.put(REACH, orjson.dumps({"read": reach.read, "highest": reach.highest}))
         self._write(batch)
         self.reach = reach
@@ -121,8 +120,12 @@ class Rocks:
                 for key in _unpacked(packed):
                     seen += 1
                     row = self.lines.get(key)
-                    if row is not None and decided_at(row) < before:
+                    if row is None:
+                        continue
+                    if (at := decided_at(row)) < before:
                         batch.delete(key, self._handles[LINES])
+                    else:  # decided again since, or by a clock that is ahead of ours: nothing else may name it
+                        self._remember(batch, at, [key])
         except StoreError:
             raise
         except Exception as error:
@@ -149,6 +152,11 @@ class Rocks:
             self._db.close()
         except Exception as error:  # noqa: BLE001 - rocksdict knows no other; what was not flushed is in its log
             log.warning("%s was not closed cleanly: %s", self._path, error)
+
+    def _remember(self, batch: WriteBatch, at: int, keys: Iterable[bytes]) -> None:
+        """Put lines into the queue of what grows old."""
+        self._number += 1
+        batch.put(at.to_bytes(_TIME) + self._number.to_bytes(_TIME), b"".join(_packed(keys)), self._handles[QUEUE])
 
     def _rows(self, batch: WriteBatch, column: str, rows: Rows) -> None:
         handle = self._handles[column]
@@ -178,8 +186,8 @@ def _reach(raw: bytes | None) -> Reach:
     return Reach() if raw is None else Reach(**orjson.loads(raw))
 
 
-def _packed(lines: Rows) -> Iterator[bytes]:
-    for key in lines:
+def _packed(keys: Iterable[bytes]) -> Iterator[bytes]:
+    for key in keys:
         yield len(key).to_bytes(_LENGTH)
         yield key
 

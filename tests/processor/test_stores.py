@@ -147,6 +147,15 @@ def test_a_sweep_forgets_what_is_old_and_nothing_that_was_decided_since(store: S
     assert [store.lines.get(key) for key in KEYS[:3]] == [row(3), None, None]
 
 
+def test_a_row_of_a_clock_that_is_ahead_leaves_in_its_time(store: Store) -> None:
+    """The worker that has written it was early, and its successor's clock is another."""
+    store.take(change({KEYS[0]: row(5)}, 1))
+    assert [store.sweep(3, 9), store.lines.get(KEYS[0])] in ([1, row(5)], [0, row(5)])
+    while store.sweep(6, 9):
+        pass
+    assert store.lines.get(KEYS[0]) is None
+
+
 def test_a_sweep_is_bounded_and_looks_at_each_row_once(store: Store) -> None:
     """However many rows are old, one call looks at about as many as it may; a second sweep finds nothing to do."""
     for at in range(100):
