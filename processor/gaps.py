@@ -6,6 +6,7 @@ nothing of it; a log that was cut, compacted or replaced looks the same to it.  
 batches looked at.  The topics' own writer uses no transactions; another team's may.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ class Inspector:
         """Take the settings of any aiokafka client."""
         self._settings = settings
         self._client: AIOKafkaClient | None = None
+        self._connecting = asyncio.Lock()
 
     async def unexplained(self, tp: TopicPartition, gaps: Sequence[Gap]) -> str:
         """Return why a partition's gaps, in order, are not only markers and aborted records, "" when they are."""
@@ -67,10 +69,11 @@ class Inspector:
         return aborted or [], part[-1]
 
     async def _connected(self, topic: str) -> AIOKafkaClient:
-        if self._client is None:
-            client = AIOKafkaClient(**self._settings, request_timeout_ms=10_000, metadata_max_age_ms=5_000)
-            await client.bootstrap()
-            self._client = client
+        async with self._connecting:  # two lanes may look at once
+            if self._client is None:
+                client = AIOKafkaClient(**self._settings, request_timeout_ms=10_000, metadata_max_age_ms=5_000)
+                await client.bootstrap()
+                self._client = client
         await self._client.add_topic(topic)
         return self._client
 

@@ -116,7 +116,6 @@ ASSIGNED: tuple[tuple[Any, str], ...] = (
     (GroupCoordinator, "_group_instance_id"),
     (GroupCoordinator, "member_id"),
     (GroupCoordinator, "_coordination_task"),
-    (GroupCoordinator, "_coordination_task"),
     (driver.AIOKafkaConsumerThread, "_consumer"),
 )
 

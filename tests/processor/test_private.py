@@ -49,6 +49,12 @@ def test_an_attribute_that_is_set_no_more_fails_the_start(
     assert any(name in fault for fault in private.missing())
 
 
+def test_no_name_is_told_twice() -> None:
+    """One line each, or an upgrade mends one of two."""
+    told = [*NAMED, *private.ASSIGNED]
+    assert len(told) == len(set(told))
+
+
 def shell() -> list[ast.Module]:
     """Return the modules that import one of the libraries."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.py")]
