@@ -33,8 +33,17 @@ def forgotten(consumer: Any) -> bool:
     return coordinator._group_instance_id is not None and not coordinator.member_id  # noqa: SLF001 - likewise
 
 
-async def check_name(lanes: Lanes) -> None:
-    """End the worker if another one goes by its name; to be called when the group does not know it any more."""
+def member_id(consumer: Any) -> str:
+    """Return the id under which the group knows `consumer`, "" for none."""
+    return str(consumer._coordinator.member_id)  # noqa: SLF001 - likewise
+
+
+async def check_name(lanes: Lanes, own: str) -> None:
+    """
+    End the worker if another one goes by its name; to be called when the group does not know it any more.
+
+    `own` is the id under which the group knew it last: its own entry outlives a generation that it has missed.
+    """
     if not lanes.joined:
         return  # it has never been a member: it is the newcomer
     deck = lanes.deck
@@ -43,6 +52,6 @@ async def check_name(lanes: Lanes) -> None:
     except (ClusterError, TimeoutError) as error:
         log.warning("the group's members cannot be looked up: %s", error)
         return
-    if deck.instance in holders:
+    if holders.get(deck.instance, own) != own:
         lanes.fail(FatalError(Exit.FENCED, f"another worker goes by the name {deck.instance!r}"))
         await asyncio.Event().wait()  # or it would join again before the process has ended

@@ -36,6 +36,7 @@ PROVEN = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 OVERRIDDEN: tuple[tuple[Any, str], ...] = (
     (driver.Consumer, "_new_consumer_thread"),
     (driver.Consumer, "on_partitions_revoked"),
+    (driver.Consumer, "on_partitions_assigned"),
     (driver.Consumer, "on_buffer_full"),
     (driver.Consumer, "on_buffer_drop"),
     (driver.Consumer, "getmany"),

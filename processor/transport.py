@@ -96,6 +96,10 @@ class Thread(driver.AIOKafkaConsumerThread):
         """Whether the group does not know this member any more."""
         return self._consumer is not None and membership.forgotten(self._consumer)
 
+    def member_id(self) -> str:
+        """Return the id under which the group knows this member, "" for none."""
+        return "" if self._consumer is None else membership.member_id(self._consumer)
+
     def _lost(self, error: BaseException) -> None:
         self.parent_loop.call_soon_threadsafe(self.app.lanes.fail, error)
 
@@ -134,6 +138,7 @@ class Consumer(driver.Consumer):
         """Start with no poll under way."""
         super().__init__(*args, **kwargs)
         self._polling = asyncio.Lock()
+        self._member = ""
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
@@ -143,8 +148,13 @@ class Consumer(driver.Consumer):
         self.stop_flow()
         await self.app.lanes.suspend()
         if self._thread.forgotten():
-            await membership.check_name(self.app.lanes)
+            await membership.check_name(self.app.lanes, self._member)
         await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        """Remember as whom the group knows this worker."""
+        self._member = self._thread.member_id() or self._member
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def rewind(self, positions: Mapping[Any, int]) -> None:
         """Seek while no poll is under way, so that whatever is polled afterwards follows the new positions."""
