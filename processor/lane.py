@@ -5,6 +5,7 @@ A lane stands for itself: its trouble with a broker, or its end, does not touch 
 """
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import deque
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 INBOX_BATCHES = 2
 TRANSACTION_BYTES = 16 * 1_048_576
 """Values in one transaction; a batch with larger consequences (each `add` can settle a thousand lines) is divided."""
+
+_sessions = itertools.count(1)
+"""A worker's, not a lane's: a share that was fetched for a lane's predecessor is none of its own."""
 
 
 class Lane(Transactions):
@@ -50,7 +54,7 @@ class Lane(Transactions):
 
     def resume(self, failed: Callable[[BaseException], None]) -> None:
         """Take records from `next` on, where the consumer stands already; `failed` is told what ends the worker."""
-        self.session += 1
+        self.session = next(_sessions)
         self._doubtful.clear()
         self.inbox.reset(self.next)
         self.state = State.OPEN
@@ -95,17 +99,20 @@ class Lane(Transactions):
             task.cancel()
             await asyncio.wait({task}, timeout=within_s)
 
-    async def close(self) -> None:
-        """Forget everything."""
-        (await self.release()).close()
-
-    async def release(self) -> Store:
-        """End, and return the store: whatever this lane may still have under way cannot reach it any more."""
+    async def end(self) -> None:
+        """Give up what is under way, and the producer; the store stays this lane's until it is `shed`."""
         await self.pause(0)
         await self.writer.close()
         self.state = State.BROKEN
+
+    def shed(self) -> Store | None:
+        """
+        Let go of the store, and return it, if there was one: what stands in its place names no changelogs.
+
+        Whatever this lane may still have under way cannot reach it any more.
+        """
         store, self.view = self.view.store, View(Memory())
-        return store
+        return store if store.ids else None
 
     async def _run(self) -> None:
         try:

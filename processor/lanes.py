@@ -5,15 +5,14 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError
 
 from processor.deck import Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.lane import Lane
-from processor.opening import OvertakenError, keep_opening
+from processor.opening import keep_opening
+from processor.openings import Openings
 from processor.progress import Progress
 from processor.sources import Share, Source
 from processor.standbys import Standbys
@@ -27,8 +26,6 @@ QUIESCE_S = 8.0
 """How long a rebalance waits for transactions under way."""
 DRAIN_QUIESCE_S = 4.0
 """How long the end of the process does: it has 10 s in all, and a successor's fence ends what is left."""
-OPENINGS = 4
-"""Lanes that read their tables back at the same time."""
 
 
 def _nothing(_: int) -> None:
@@ -42,6 +39,9 @@ class Lanes:
     """
     The lanes by partition.
 
+    A partition's store has one owner at a time: its lane, the lane that is to come (`_warm`), or the standbys.  It
+    changes hands in one step, without an await, so nobody finds it without an owner and opens a second one.
+
     `seek` moves the consumer while nothing is being fetched; `generation` tells the group's newest generation.
     """
 
@@ -49,8 +49,8 @@ class Lanes:
         """Start with no lanes."""
         self.deck = deck
         self._lanes: dict[int, Lane] = {}
-        self._opening: dict[int, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(OPENINGS)
+        self.openings = Openings(self.fail)
+        self._changing = asyncio.Lock()
         self._round = 0
         self._since = time.monotonic()
         self.assigned = False
@@ -66,12 +66,8 @@ class Lanes:
         self._round += 1
         self._since = time.monotonic()
         self.assigned = False
-        openings = list(self._opening.values())
-        for task in openings:
-            task.cancel()
-        await asyncio.gather(
-            *openings, *(lane.pause(within_s) for lane in self._lanes.values()), return_exceptions=True
-        )
+        pauses = [lane.pause(within_s) for lane in self._lanes.values()]
+        await asyncio.gather(*self.openings.cancel(), *pauses, return_exceptions=True)
 
     async def assign(self, partitions: set[int], standbys: set[int], current: Callable[[], bool], seek: Seek) -> None:
         """
@@ -82,47 +78,59 @@ class Lanes:
         """
         self._round += 1
         turn = self._round
-        gone = {p for p, lane in self._lanes.items() if p not in partitions or lane.state is not State.PAUSED}
-        for partition in partitions:
-            if (store := await self.standbys.take(partition)) is not None:
-                self._warm[partition] = store
-        await self.standbys.follow(standbys)
-        await self._drop(gone)
-        for partition in self._warm.keys() - partitions:
-            self.standbys.adopt(partition, self._warm.pop(partition))
 
         def still() -> bool:
             return turn == self._round and current()
 
         def begin(partition: int) -> None:
-            task = asyncio.create_task(self._open(partition, still, seek), name=f"open-{partition}")
-            self._opening[partition] = task
-            task.add_done_callback(partial(self._opened, partition))
+            self.openings.begin(partition, self._open(partition, still, seek))
 
+        async with self._changing:
+            if turn == self._round:
+                await self._exchange(partitions, standbys - partitions)
+                self._begin = begin
+            self.assigned = turn == self._round  # else what came meanwhile does it
+            for partition in partitions if self.assigned else ():
+                begin(partition)
+
+    async def _exchange(self, partitions: set[int], standbys: set[int]) -> None:
+        """End the lanes that do not stay, and let each store go where it is needed now."""
+        await asyncio.gather(*self.openings.cancel(), return_exceptions=True)
         for partition in partitions:
-            begin(partition)
-        self._begin = begin
-        self.assigned = turn == self._round
+            if (store := await self.standbys.take(partition)) is not None:
+                self._warm[partition] = store
+        gone = [p for p, lane in self._lanes.items() if p not in partitions or lane.state is not State.PAUSED]
+        await self._end(gone)
+        self._warm |= self._shed(gone)
+        await self.standbys.follow(standbys, {p: self._warm.pop(p) for p in self._warm.keys() - partitions})
 
     async def reopen(self, lane: Lane) -> None:
         """Open a stopped lane anew, unless it is not there any more."""
-        turn = self._round
-        if self._lanes.get(lane.partition) is lane:
-            log.info("partition %d is tried again: its position was written", lane.partition)
-            await self._drop([lane.partition])
+        partition = lane.partition
+        async with self._changing:
+            turn = self._round
+            if self._lanes.get(partition) is not lane:
+                return
+            log.info("partition %d is tried again: its position was written", partition)
+            await self._end([partition])
+            for store in self._shed([partition]).values():
+                store.close()
             self._since = time.monotonic()
             if turn == self._round:
-                self._begin(lane.partition)
+                self._begin(partition)
 
     @property
     def all(self) -> Mapping[int, Lane]:
         """The lanes by partition, in whatever state."""
         return self._lanes
 
-    async def _drop(self, partitions: Iterable[int]) -> None:
-        gone = [self._lanes.pop(partition) for partition in list(partitions)]
-        for lane, store in zip(gone, await asyncio.gather(*(lane.release() for lane in gone)), strict=True):
-            self.standbys.adopt(lane.partition, store)
+    async def _end(self, partitions: Iterable[int]) -> None:
+        await asyncio.gather(*(self._lanes[partition].end() for partition in partitions))
+
+    def _shed(self, partitions: Iterable[int]) -> dict[int, Store]:
+        """Forget lanes that have ended, and return the stores of those that had one."""
+        gone = [(partition, self._lanes.pop(partition).shed()) for partition in list(partitions)]
+        return {partition: store for partition, store in gone if store is not None}
 
     async def _open(self, partition: int, still: Callable[[], bool], seek: Seek) -> None:
         lane = self._lanes.get(partition)
@@ -132,8 +140,7 @@ class Lanes:
             if partition in self._warm:
                 lane.view = View(self._warm.pop(partition))
             try:
-                async with self._slots:
-                    await keep_opening(lane, still)
+                await keep_opening(lane, still, self.openings.slots)
             except WedgedError as error:
                 lane.wedge(str(error))
                 return
@@ -142,14 +149,6 @@ class Lanes:
         if still():
             lane.resume(self.fail)
             self.wake.set()
-
-    def _opened(self, partition: int, task: asyncio.Task[None]) -> None:
-        if self._opening.get(partition) is task:
-            del self._opening[partition]
-        error = None if task.cancelled() else task.exception()
-        if error is None or isinstance(error, OvertakenError | IllegalStateError):
-            return  # a rebalance came in between: the next assignment opens it
-        self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         """End the worker: the first cause counts."""
@@ -177,7 +176,7 @@ class Lanes:
     @property
     def settled(self) -> bool:
         """Whether no lane opens and none is full: fetching may wait for long."""
-        return not self._opening and all(
+        return not self.openings.tasks and all(
             lane.wants(source) for lane in self._lanes.values() if lane.state is State.OPEN for source in Source
         )
 
@@ -206,7 +205,8 @@ class Lanes:
     @property
     def ready(self) -> bool:
         """Whether the group has assigned partitions (or none) and all of them are open."""
-        return self.assigned and not self._opening and all(lane.state is State.OPEN for lane in self._lanes.values())
+        opened = all(lane.state is State.OPEN for lane in self._lanes.values())
+        return self.assigned and not self.openings.tasks and opened
 
     @property
     def stuck_s(self) -> float:
@@ -244,5 +244,6 @@ class Lanes:
     async def drain(self) -> None:
         """End: finish what is under way and give everything up."""
         await self.suspend(DRAIN_QUIESCE_S)
-        await self._drop(self._lanes)
-        await self.standbys.stop()
+        async with self._changing:
+            await self._exchange(set(), set())
+            await self.standbys.stop()

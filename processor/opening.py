@@ -38,23 +38,28 @@ class OvertakenError(Exception):
     """A newer assignment has begun: this one must not fence anybody any more."""
 
 
-async def keep_opening(lane: Lane, current: Callable[[], bool]) -> None:
+async def keep_opening(lane: Lane, current: Callable[[], bool], slots: asyncio.Semaphore) -> None:
     """
     Do what `open_lane` does, again where brokers are in trouble; the worker's other partitions do not notice.
 
-    Raises what `open_lane` raises, and `FatalError` after `OPEN_S`.
+    Each try takes one of `slots`.  Raises what `open_lane` raises, and `FatalError` when tries took `OPEN_S` in all.
     """
-    until = time.monotonic() + OPEN_S
+    tried_s = 0.0
     while True:
         try:
-            return await open_lane(lane, current)
+            async with slots:
+                began = time.monotonic()
+                return await open_lane(lane, current)
         except (ProducerFenced, IllegalStateError):
             raise
         except (ClusterError, KafkaError, TimeoutError) as error:
-            if time.monotonic() > until:
+            lane.busy_since = time.monotonic()
+            tried_s += lane.busy_since - began + OPEN_AGAIN_S
+            if tried_s > OPEN_S:
                 raise FatalError(Exit.CLUSTER, f"partition {lane.partition} does not open: {error!r}") from error
             log.warning("partition %d does not open yet: %r", lane.partition, error)
         await asyncio.sleep(OPEN_AGAIN_S)
+        lane.busy_since = None  # it may wait for others' reading now
 
 
 async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
@@ -111,7 +116,8 @@ async def _tables(lane: Lane) -> Mapping[str, int]:
 
     try:
         if lane.view.store.ids != (ids := await asyncio.to_thread(deck.table_ids)):
-            lane.view.store.close()
+            if (stale := lane.shed()) is not None:
+                stale.close()
             lane.view = View(await open_store(deck, lane.partition, ids))
         store = lane.view.store
         await recover(deck, lane.partition, store, await _oldest(lane), moved)

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from aiokafka import TopicPartition
 
@@ -13,15 +15,42 @@ from processor.store import Change, Reach, Store
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+
+class AheadError(WedgedError):
+    """
+    The log ends before the store does.
+
+    Behind a fence the log has lost something.  Without one, a transaction may be committed whose markers are not
+    written yet: then the log is said to end before it.
+    """
+
 
 async def open_store(deck: Deck, partition: int, ids: Mapping[str, str]) -> Store:
     """Return the partition's store as it was left; one that comes when its caller was cancelled is closed again."""
-    opening = asyncio.create_task(asyncio.to_thread(deck.shelf.open, partition, ids))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        (await opening).close()
-        raise
+    return await _finished(partial(deck.shelf.open, partition, ids), lambda store: store.close())
+
+
+async def _finished(work: Callable[[], T], unwanted: Callable[[T], None]) -> T:
+    """
+    Return what a thread does, which nothing can interrupt.
+
+    Whoever is cancelled meanwhile goes on waiting, as the store is the thread's until then, and hands what has come of
+    it to `unwanted`.
+    """
+    task = asyncio.create_task(asyncio.to_thread(work))
+    stopped: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            stopped = error
+    done = task.result()
+    if stopped is not None:
+        unwanted(done)
+        raise stopped
+    return done
 
 
 async def recover(deck: Deck, partition: int, store: Store, before: int, moved: Callable[[int], None]) -> None:
@@ -36,7 +65,8 @@ async def recover(deck: Deck, partition: int, store: Store, before: int, moved: 
         moved: told of the records read, as the reading goes on.
 
     Raises:
-        WedgedError: the log has lost what the store has.
+        AheadError: the log ends before the store does.
+        WedgedError: the log has a row that cannot be read.
         StoreError: the store cannot take it.
 
     """
@@ -46,10 +76,10 @@ async def recover(deck: Deck, partition: int, store: Store, before: int, moved: 
     found = resume(store.reach, _by_name(names, starts), _by_name(names, ends))
     match found:
         case Ahead(reason):
-            raise WedgedError(reason)
+            raise AheadError(reason)
         case Unusable():
             log.warning("partition %d: the topics have moved past its kept tables: read back from the start", partition)
-            await asyncio.to_thread(store.clear)
+            await _finished(store.clear, lambda _: None)
             positions = starts
         case _:
             positions = {tp: found[name] for tp, name in names.items()}

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from processor.deck import Deck
 from processor.exits import WedgedError
-from processor.recovery import open_store, recover
+from processor.recovery import AheadError, open_store, recover
 from processor.replay import Ageing, changes
 from processor.store import Store
 from schemas.cluster import ClusterError
@@ -27,10 +28,18 @@ RETRY_S = 1.0
 POLL_MS = 500
 SHARE = 1_000
 """Records taken over before the lanes have their turn."""
+MARKERS_S = 30.0
+"""How long the markers of a transaction that was committed may take: the log ends before it until then."""
+NONE: Mapping[int, Store] = MappingProxyType({})
 
 
 class Standbys:
-    """The followed partitions; `failed` is told what ends the worker."""
+    """
+    The followed partitions; `failed` is told what ends the worker.
+
+    A store is opened here only for a partition that is wanted, and a partition is wanted only while no lane has it or
+    is about to: what a lane had comes with the very step that makes its partition wanted.
+    """
 
     def __init__(self, deck: Deck, failed: Callable[[BaseException], None]) -> None:
         """Follow nothing yet."""
@@ -41,16 +50,19 @@ class Standbys:
         self._live: set[int] = set()
         self._read: dict[int, Store] = {}
         self._catching: dict[int, asyncio.Task[None]] = {}
+        self._ahead: dict[int, float] = {}
         self._task: asyncio.Task[None] | None = None
         self.moved_at = 0.0
         self.read_back = 0
 
-    async def follow(self, partitions: set[int]) -> None:
-        """Follow these from now on, and no others."""
+    async def follow(self, partitions: set[int], stores: Mapping[int, Store] = NONE) -> None:
+        """Follow these from now on, and no others, with the stores that lanes had of them; others' are closed."""
         self._wanted = set(partitions)
+        for partition, store in stores.items():
+            self.adopt(partition, store)
         for partition in {*self._stores, *self._catching} - self._wanted:
-            if (store := await self._release(partition)) is not None:
-                store.close()
+            if (unwanted := await self._release(partition)) is not None:
+                unwanted.close()
         if self._wanted and self._task is None:
             self._task = asyncio.create_task(self._run(), name="standbys")
             self._task.add_done_callback(self._ended)
@@ -77,11 +89,11 @@ class Standbys:
 
     async def stop(self) -> None:
         """Follow nothing any more and close everything."""
+        await self.follow(set())  # first: what still opens a store is waited for
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
-        await self.follow(set())
 
     async def _release(self, partition: int) -> Store | None:
         if (task := self._catching.get(partition)) is not None:
@@ -89,6 +101,7 @@ class Standbys:
             await asyncio.wait({task})
         self._live.discard(partition)
         self._read.pop(partition, None)
+        self._ahead.pop(partition, None)
         return self._stores.pop(partition, None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -122,7 +135,9 @@ class Standbys:
 
     async def _catch_up(self) -> None:
         """Open the stores of partitions that are new here, and read them up to the end of the log, one by one."""
-        for partition in sorted(self._wanted - self._live):
+        tried: set[int] = set()
+        while left := self._wanted - self._live - tried:  # they change while one is read
+            tried.add(partition := min(left))
             task = self._catching[partition] = asyncio.create_task(self._ready(partition), name=f"standby-{partition}")
             try:
                 await asyncio.wait({task})
@@ -141,11 +156,19 @@ class Standbys:
         try:
             await recover(self._deck, partition, store, 0, self._moved)
         except WedgedError as error:
+            if isinstance(error, AheadError) and self._may_come(partition):
+                log.info("partition %d is looked at again: %s", partition, error)
+                return
             log.error("partition %d is not followed: %s", partition, error)  # noqa: TRY400 - the message says it all
             self._wanted.discard(partition)
             self._stores.pop(partition).close()
         else:
             self._live.add(partition)
+            self._ahead.pop(partition, None)
+
+    def _may_come(self, partition: int) -> bool:
+        now = time.monotonic()
+        return now - self._ahead.setdefault(partition, now) < MARKERS_S
 
     def _moved(self, count: int) -> None:
         self._deck.metrics.recovered.inc(count)

@@ -95,6 +95,7 @@ class Rocks:
         self.lines = RocksTable(self._db.get_column_family(LINES), self._failed)
         self.reach = _reach(self._db.get(REACH))
         self._number = self._db.latest_sequence_number()
+        self._closed = False
 
     def take(self, change: Change) -> None:
         """Write a change."""
@@ -144,7 +145,10 @@ class Rocks:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files, unless they are."""
+        if self._closed:
+            return
+        self._closed = True
         # RocksDB keeps a database open as long as anything refers to it.
         del self.levels, self.lines, self._queue
         self._handles.clear()

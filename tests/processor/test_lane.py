@@ -126,7 +126,7 @@ async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pyt
     opened.committed = dict.fromkeys(Source)
     opened.resume(failures.append)
     yield opened
-    await opened.close()
+    await opened.end()
 
 
 @pytest.fixture
@@ -406,3 +406,17 @@ async def test_a_stopped_lane_keeps_its_reason_when_its_transaction_fails_too(
     await lane.pause(5)
     assert lane.state is State.WEDGED
     assert "offset 1 should come next, 0 came" in lane.reason
+
+
+async def test_what_was_fetched_for_a_lane_is_nothing_to_its_successor(lane: Lane) -> None:
+    """It comes from another position, and would look like a log that leaves records out."""
+    former = lane.session
+    following = Lane(0, lane.deck, lane.writer)
+    following.facts, following.next, following.committed = lane.facts, {**lane.next}, {**lane.committed}
+    following.resume(lambda _: None)
+    following.deliver(Share(source=Source.ADJUSTMENTS, partition=0, session=former, records=[Record(7, b"")]))
+    assert following.session > former
+    assert following.state is State.OPEN
+    assert not following._doubtful
+    assert not following.inbox.waiting(Source.ADJUSTMENTS)
+    await following.end()

@@ -103,6 +103,6 @@ async def test_brokers_in_trouble_keep_a_partition_waiting_and_end_the_worker_on
     lanes._lanes.clear()
     lanes.deck = replace(lanes.deck, topic_ids=topic_ids)
     await lanes.assign({0}, set(), lambda: False, _nowhere)
-    await asyncio.wait(lanes._opening.values(), timeout=10)
+    await asyncio.wait(lanes.openings.tasks.values(), timeout=10)
     assert (lanes.failed.result().code if lanes.failed.done() else None) == code
     assert asked > 2

@@ -96,7 +96,7 @@ async def _nowhere(_: object) -> None:
 async def opened(lanes: Lanes) -> None:
     """Wait until nothing opens any more."""
     async with asyncio.timeout(5):
-        while lanes._opening:  # noqa: ASYNC110 - it tells nobody
+        while lanes.openings.tasks:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.001)
 
 

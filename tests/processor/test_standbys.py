@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
+from processor import standbys as module
 from processor.deck import Deck
 from processor.metrics import Metrics
 from processor.standbys import Standbys
 from processor.stock import Settings
-from processor.store import Store, StoreError
+from processor.store import Change, Reach, Store, StoreError
+from processor.store_memory import Memory
 from processor.writer import Names
+from schemas.cluster import ClusterError
 from schemas.topics import ORDER_OUTCOME
 from schemas.words import Policy
 
@@ -46,6 +49,7 @@ class Log:
 
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     read: int = 0
+    end: int = 100
     sought: dict[TopicPartition, int] = field(default_factory=dict)
 
     async def starts(self, tps: Any) -> dict[TopicPartition, int]:
@@ -54,7 +58,7 @@ class Log:
 
     async def ends(self, tps: Any) -> dict[TopicPartition, int]:
         """Return the log's end."""
-        return {tp: 100 if tp == LINES else 0 for tp in tps}
+        return {tp: self.end if tp == LINES else 0 for tp in tps}
 
     @asynccontextmanager
     async def log(self, _tps: Any, positions: Mapping[TopicPartition, int]) -> AsyncIterator[Any]:
@@ -194,3 +198,69 @@ async def test_a_standby_that_cannot_keep_its_tables_ends_the_worker(
     await standbys.follow({0})
     await until(lambda: failures)
     assert isinstance(failures[0], StoreError)
+
+
+async def test_a_partition_that_goes_to_a_lane_while_another_is_read_is_not_opened_any_more(
+    standbys: Standbys, log: Log
+) -> None:
+    """Two would have one store: on disk the second opening fails, in memory a ghost is kept up to date."""
+    await standbys.follow({0, 1, 2})
+    await until(lambda: log.read == 49)
+    assert await standbys.take(1) is None
+    log.gate.set()
+    await until(lambda: not standbys.pending())
+    assert set(standbys.stores()) == {0, 2}
+
+
+@pytest.mark.parametrize("trouble", [ClusterError("refused"), TimeoutError()], ids=repr)
+async def test_a_standby_outlives_brokers_that_do_not_answer(
+    standbys: Standbys, log: Log, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    """The lanes decide all the same; the standby tries again."""
+    left = [trouble, trouble]
+
+    def table_ids() -> Mapping[str, str]:
+        if left:
+            raise left.pop()
+        return {}
+
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    object.__setattr__(standbys._deck, "table_ids", table_ids)
+    log.gate.set()
+    await standbys.follow({0})
+    await until(standbys.stores)
+    assert not failures
+
+
+@pytest.fixture
+def ahead() -> Memory:
+    """Return the store of a lane that has just committed its log's hundredth record."""
+    store = Memory({ORDER_OUTCOME: "id"})
+    store.take(Change(levels={}, lines={}, at=0, reach=Reach(read={ORDER_OUTCOME: 100})))
+    return store
+
+
+async def test_a_store_whose_last_markers_are_not_written_yet_is_followed_once_they_are(
+    standbys: Standbys, log: Log, ahead: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is answered before its markers are written: until then the log ends before the transaction."""
+    monkeypatch.setattr(module, "POLL_MS", 1)
+    log.end = 90
+    await standbys.follow({0}, {0: ahead})
+    await until(lambda: 0 in standbys._ahead)
+    assert standbys.pending() == {0}
+    log.end = 100
+    await until(standbys.stores)
+    assert standbys.stores() == {0: ahead}
+
+
+async def test_a_store_that_stays_ahead_of_its_log_is_given_up(
+    standbys: Standbys, log: Log, ahead: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No markers take that long: the log was cut."""
+    monkeypatch.setattr(module, "MARKERS_S", 0.0)
+    log.end = 90
+    await standbys.follow({0}, {0: ahead})
+    await until(lambda: not standbys.pending())
+    assert standbys.stores() == {}
+    assert await standbys.take(0) is None
