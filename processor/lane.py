@@ -20,10 +20,12 @@ from processor.store import Change, Reach, Store, StoreError, View
 from processor.store_memory import Memory
 from processor.transactions import AbandonedError, State, Transactions
 from processor.writer import Writer
+from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 log = logging.getLogger(__name__)
 
 INBOX_BATCHES = 2
+TABLES = (STOCK_LEVEL, ORDER_OUTCOME)
 TRANSACTION_BYTES = 16 * 1_048_576
 """Values in one transaction; a batch with larger consequences (each `add` can settle a thousand lines) is divided."""
 
@@ -186,7 +188,7 @@ class Lane(Transactions):
         after = self.next | {source: offset + 1 for source, offset in last.items()}
         read = await self.commit(done, after)
         highest = {self.facts.topic_ids[source]: offset for source, offset in last.items()}
-        reach = Reach(read=read, highest=highest)
+        reach = Reach(read={topic: at for topic, at in read.items() if topic in TABLES}, highest=highest)
         self.view.commit(done.levels, Change(levels=done.level_bytes, lines=done.lines, at=deck.now(), reach=reach))
         self.next = after
         self.committed = dict(after)

@@ -107,7 +107,8 @@ class Transactions:
         Find out whether the failed transaction was committed after all.
 
         The steps are those of an assignment: a new fence ends the transaction either way, and the group's position
-        then says which.  Raises when this worker may not, or need not, go on with the lane.
+        then says which: brokers from 4.0 on answer the fence only once the group has a commit's positions, older ones
+        may do so a moment before.  Raises when this worker may not, or need not, go on with the lane.
         """
         if isinstance(error, ProducerFenced):
             raise FatalError(Exit.FENCED, f"partition {self.partition} has another owner")

@@ -57,6 +57,7 @@ class Brokers:
     fences: int = 0
     foreign: int | None = None
     hidden: bool = False
+    ends_written: dict[str, int] = field(default_factory=dict)
 
     async def commit(self, writes: Any, positions: Any) -> dict[str, int]:
         """Write a transaction, or do what the script says: (whether it comes true, what is answered)."""
@@ -66,7 +67,7 @@ class Brokers:
             self.transactions.append(len(writes))
         if error is not None:
             raise error
-        return {}
+        return self.ends_written
 
     async def fence(self) -> None:
         """Shut older producers out; a foreign owner may have committed before."""
@@ -420,3 +421,13 @@ async def test_what_was_fetched_for_a_lane_is_nothing_to_its_successor(lane: Lan
     assert not following._doubtful
     assert not following.inbox.waiting(Source.ADJUSTMENTS)
     await following.end()
+
+
+async def test_the_reach_names_the_tables_topics_only(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """A dead letter may stand in the same partition of its own topic: nobody reads a table from there."""
+    brokers.ends_written = {"stock.level": 4, "stock.deadletter": 9}
+    deliver(0)
+    await until(lambda: lane.view.store.reach.highest)
+    assert lane.view.store.reach.read == {"stock.level": 4}
