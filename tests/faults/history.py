@@ -14,11 +14,12 @@ class Input(NamedTuple):
 
 
 class Output(NamedTuple):
-    """A record that the processor wrote, with its offset."""
+    """A record that the processor wrote, with its offset and the time (ms) at which its broker took it."""
 
     offset: int
     key: bytes
     value: bytes
+    at: int
 
 
 class Place(NamedTuple):
@@ -38,14 +39,15 @@ class Skip(NamedTuple):
 
 class Witness(NamedTuple):
     """
-    One look at a running system: the group's `positions`, read first, and then the end of `order.outcome`'s partition.
+    One look at a running system: the group's `positions`, which were known at a time (ms).
 
-    Whatever the positions have passed must have left its outcome before that end.
+    Whatever they have passed must have left its outcome in the log by then.  The log's end is no measure: after a
+    change of leaders it may be told as it was a moment ago.
     """
 
     partition: int
     positions: Mapping[str, int]
-    end: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ class Walk:
         """Yield what is wrong."""
         witnesses = [one for one in self._history.witnesses if one.partition == self.partition]
         for output in self._history.outcomes.get(self.partition, ()):
-            while witnesses and witnesses[0].end <= output.offset:
+            while witnesses and witnesses[0].at < output.at:
                 yield from self._seen(witnesses.pop(0))
             yield from self._follow(output, json.loads(output.value))
         for witness in witnesses:

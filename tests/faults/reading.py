@@ -78,7 +78,8 @@ class Reader:
     def _outputs(self, name: str) -> dict[int, list[Output]]:
         found: dict[int, list[Output]] = {}
         for message in self._messages(name):
-            record = Output(_int(message.offset()), _bytes(message.key()), _bytes(message.value()))
+            offset, (_, at) = _int(message.offset()), message.timestamp()
+            record = Output(offset, _bytes(message.key()), _bytes(message.value()), at)
             found.setdefault(_int(message.partition()), []).append(record)
         return found
 

@@ -57,7 +57,7 @@ def level(version: int, quantity: int, orders: int, waiting: tuple[tuple[str, in
 
 
 def stored(rows: Rows, key: Callable[[dict[str, Any]], str]) -> list[Output]:
-    return [Output(2 * n, key(row).encode(), json.dumps(row).encode()) for n, row in enumerate(rows)]
+    return [Output(2 * n, key(row).encode(), json.dumps(row).encode(), 2 * n) for n, row in enumerate(rows)]
 
 
 def outcomes(rows: Rows) -> dict[int, list[Output]]:
@@ -96,7 +96,7 @@ def history() -> History:
         levels=levels(LEVELS),
         dead=[json.dumps(LETTER).encode()],
         committed={Place(ORDERS, 0): 5, Place(ADJUSTMENTS, 0): 2},
-        witnesses=[Witness(0, {ORDERS: 1, ADJUSTMENTS: 1}, 4), Witness(0, {ORDERS: 5, ADJUSTMENTS: 2}, 12)],
+        witnesses=[Witness(0, {ORDERS: 1, ADJUSTMENTS: 1}, 3), Witness(0, {ORDERS: 5, ADJUSTMENTS: 2}, 11)],
     )
 
 
@@ -191,7 +191,7 @@ def test_positions_neither_lead_nor_lag(history: History) -> None:
     beyond = {**history.committed, Place(ORDERS, 0): 6}
     assert found(replace(history, committed=behind)) == {("stalls", "unread")}
     assert found(replace(history, committed=beyond)) == {("regressions", "position beyond the log")}
-    early = replace(history, witnesses=[Witness(0, {ORDERS: 2, ADJUSTMENTS: 1}, 4)])
+    early = replace(history, witnesses=[Witness(0, {ORDERS: 2, ADJUSTMENTS: 1}, 3)])
     assert ("lost", "position ahead of the state") in found(early)
 
 

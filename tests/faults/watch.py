@@ -18,7 +18,6 @@ ANSWER_S = 5.0
 SETTLE_S = 0.3
 """What was sent in the first moments of a fault counts as hit by it."""
 QUIET = {"log_level": 0}
-OUTCOMES = "order.outcome"
 UNANSWERED = (KafkaException, TimeoutError)
 Ends = Mapping[tuple[str, int], int]
 
@@ -35,9 +34,10 @@ class Hit:
 
 @dataclass(slots=True, kw_only=True)
 class Look:
-    """One look: the group's positions, and then the ends of the logs."""
+    """One look: the group's positions, when they were known (ms), and then the ends of the logs."""
 
     positions: Ends
+    at: int
     ends: Ends
 
     @property
@@ -115,12 +115,11 @@ class Watch:
         positions = {
             (names[tp.topic], tp.partition): max(tp.offset, 0) for tp in self._consumer.committed(parts, ANSWER_S)
         }
-        names[self.topic(OUTCOMES)] = OUTCOMES
-        all_parts = [TopicPartition(real, number) for real in names for number in range(self.partitions)]
+        at = time.time_ns() // 1_000_000
         latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library's own factory has no types
-        asked = self._admin.list_offsets(dict.fromkeys(all_parts, latest), request_timeout=ANSWER_S)
+        asked = self._admin.list_offsets(dict.fromkeys(parts, latest), request_timeout=ANSWER_S)
         ends = {(names[tp.topic], tp.partition): future.result(ANSWER_S).offset for tp, future in asked.items()}
-        return Look(positions=positions, ends=ends)
+        return Look(positions=positions, at=at, ends=ends)
 
     def _run(self) -> None:
         try:
@@ -144,7 +143,7 @@ class Watch:
             return
         for number in range(self.partitions):
             positions = {self._topic_ids[name]: found.positions[name, number] for name in (ORDERS, ADJUSTMENTS)}
-            self.witnesses.append(Witness(number, positions, found.ends[OUTCOMES, number]))
+            self.witnesses.append(Witness(number, positions, found.at))
 
     def _recovered(self, found: Look, began: float) -> None:
         for hit in self.hits:
