@@ -116,6 +116,14 @@ async def test_a_partition_whose_log_was_cut_stays_stopped_until_somebody_writes
     assert kafka.fences == 2
 
 
+async def test_positions_that_brokers_forget_are_nobodys_decision(lanes: Lanes, kafka: Kafka) -> None:
+    """They go with a deleted topic: a new try would fence the command that is about to write one."""
+    kafka.positions.clear()
+    await revive(lanes)
+    await opened(lanes)
+    assert kafka.fences == 1
+
+
 async def test_a_partition_whose_log_was_cut_says_how_it_goes_on(lanes: Lanes) -> None:
     """No command can resolve it: it is the worker's own tables that are ahead."""
     assert "remove the partition's folder" in lanes.wedged[0]
