@@ -85,7 +85,7 @@ class Metrics:
             registry=self.registry,
         )
         self.warming = Gauge(
-            "lastunit_processor_warming_partitions",
+            "lastunit_processor_warming_count",
             "Partitions whose tables this worker still reads before it joins the group.",
             registry=self.registry,
         )

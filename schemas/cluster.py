@@ -119,6 +119,8 @@ def check(config: Config) -> list[str]:
         return [*_count_faults(config, found), *_setting_faults(config, found)]
     except KafkaException as error:
         raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap}: {error.args[0].str()}") from None
+    except TimeoutError:
+        raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap} within {TIMEOUT_S:g} s") from None
 
 
 def _count_faults(config: Config, found: dict[str, int]) -> Iterator[str]:
