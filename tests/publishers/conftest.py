@@ -193,6 +193,50 @@ class Bench:
         return [one for one in self.out if isinstance(one, channel_records.SyncLog)]
 
 
+@dataclass
+class Trade:
+    """What happens to SKU "A" while a publisher works: late orders, changes elsewhere, steps, lost answers."""
+
+    bench: Bench
+    hub: int = 40
+    pending: list[tuple[int, int]] = field(default_factory=list)
+
+    def happens(self, move: str, units: int) -> None:
+        """Let one thing happen, 50 ms after the last."""
+        self.bench.now += 50
+        getattr(self, f"_{move}")(units)
+
+    def _sale(self, units: int) -> None:
+        self.bench.shop.numbers["A"] -= units
+        self.pending.append((units, self.bench.now))
+
+    def _arrive(self, _: int) -> None:
+        if self.pending:
+            sold, at = self.pending.pop(0)
+            self.hub -= sold
+            self.bench.ordered("A", self.hub, sold, ordered_at=at)
+            self.bench.outcome("A", sold, ordered_at=at)
+
+    def _other(self, units: int) -> None:
+        self.hub += units if units % 2 else -units
+        self.bench.level("A", self.hub)
+
+    def _lose(self, _: int) -> None:
+        self.bench.shop.lost = 1
+
+    def _later(self, _: int) -> None:
+        self.bench.now += 7_000
+
+    def _step(self, _: int) -> None:
+        if isinstance(call := self.bench.plan(), Call):
+            self.bench.answer(call)
+
+    def all_arrive(self) -> None:
+        """Let the orders of every sale arrive."""
+        while self.pending:
+            self.happens("arrive", 0)
+
+
 class BenchOf(Protocol):
     """Make a bench."""
 
@@ -247,6 +291,12 @@ def bench_of() -> BenchOf:
         return bench
 
     return make
+
+
+@pytest.fixture(scope="session")
+def trade_of() -> Callable[[Bench], Trade]:
+    """Return a maker of trades."""
+    return Trade
 
 
 Maker = Callable[..., Bench]

@@ -937,40 +937,23 @@ moves = st.lists(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(moves)
-def test_whatever_is_hidden_in_flight_the_final_levels_agree(bench_of: Any, history: list[tuple[str, int]]) -> None:
+def test_whatever_is_hidden_in_flight_the_final_levels_agree(
+    bench_of: Any, trade_of: Any, history: list[tuple[str, int]]
+) -> None:
     """
     Sales whose orders come late, changes elsewhere and lost answers, in any order: once all orders have arrived and the
     poll has passed, the channel shows the level, and nothing is left open.
     """
-    bench, hub, pending = bench_of(levels={"A": 40}), 40, []
+    bench = bench_of(levels={"A": 40})
+    trade = trade_of(bench)
     for move, units in history:
-        bench.now += 50
-        if move == "sale":
-            bench.shop.numbers["A"] -= units
-            pending.append((units, bench.now))
-        elif move == "arrive" and pending:
-            sold, at = pending.pop(0)
-            hub -= sold
-            bench.ordered("A", hub, sold, ordered_at=at)
-            bench.outcome("A", sold, ordered_at=at)
-        elif move == "other":
-            hub += units if units % 2 else -units
-            bench.level("A", hub)
-        elif move == "lose":
-            bench.shop.lost = 1
-        elif move == "later":
-            bench.now += 7_000
-        elif move == "step" and isinstance(call := bench.plan(), Call):
-            bench.answer(call)
-    for sold, at in pending:
-        hub -= sold
-        bench.ordered("A", hub, sold, ordered_at=at)
-        bench.outcome("A", sold, ordered_at=at)
+        trade.happens(move, units)
+    trade.all_arrive()
     bench.shop.lost = 0
     bench.work(until=bench.now + 2_000_000)
     bench.watermark(bench.now + 60_000)
     bench.work(until=bench.now + SETTLE_MS)
-    assert bench.shop.numbers["A"] == max(0, hub)
+    assert bench.shop.numbers["A"] == max(0, trade.hub)
     record = bench.record("A")
     assert (record.status, record.hidden) == (Status.IN_STEP, 0)
     assert all(shown.request_id is None for shown in record.listings.values())

@@ -259,38 +259,26 @@ moves = st.lists(
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(moves)
 def test_owners_may_come_and_go_the_channel_shows_the_level_as_soon_as_all_orders_are_here(
-    bench_of: Any, history: list[tuple[str, int]]
+    bench_of: Any, trade_of: Any, history: list[tuple[str, int]]
 ) -> None:
     """
     Without any help of the order poll: nothing is believed hidden that has been heard, by whichever owner.
 
     No owner dies during a call here: after that nobody can know which of two numbers the sales came on top of.
     """
-    bench, hub, pending = bench_of(active=True), 40, []
-    bench.listing("A")
-    bench.level("A", hub)
-    bench.work()
-    for move, units in [*history, *[("arrive", 0)] * len(history), ("die", 0)]:
-        bench.now += 50
-        if move == "sale":
-            bench.shop.numbers["A"] -= units
-            pending.append((units, bench.now))
-        elif move == "arrive" and pending:
-            sold, at = pending.pop(0)
-            hub -= sold
-            bench.ordered("A", hub, sold, ordered_at=at)
-            bench.outcome("A", sold, ordered_at=at)
-        elif move == "other":
-            hub += units if units % 2 else -units
-            bench.level("A", hub)
-        elif move == "later":
-            bench.now += 7_000
-        elif move == "step" and isinstance(call := bench.plan(), Call):
-            bench.answer(call)
-        elif move == "die":
-            bench = heir_of(bench_of, bench)
+    trade = trade_of(bench_of(active=True))
+    trade.bench.listing("A")
+    trade.bench.level("A", trade.hub)
+    trade.bench.work()
+    for move, units in history:
+        if move == "die":
+            trade.bench = heir_of(bench_of, trade.bench)
+        else:
+            trade.happens(move, units)
+    trade.all_arrive()
+    bench = heir_of(bench_of, trade.bench)
     bench.work(until=bench.now + 60_000)
-    assert (bench.shop.numbers["A"], bench.record("A").hidden) == (max(0, hub), 0)
+    assert (bench.shop.numbers["A"], bench.record("A").hidden) == (max(0, trade.hub), 0)
 
 
 def test_an_own_order_read_once_more_does_not_send_a_sku_back_to_its_ladder(bench_of: Any) -> None:
