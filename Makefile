@@ -37,7 +37,7 @@ check: .venv/dev ## lint, types, import rules, documents up to date
 bench: .venv/dev ## measure, as ratios against a named alternative
 	@$(BIN)/python tests/bench/run.py $(ARGS)
 
-faults: .venv/dev ## kill each service in the middle of the flash sale, three times each
+faults: .venv/dev ## break brokers, workers, links and disks; ARGS="--minutes 30 --seed 7 --json", or ARGS="--demo"
 	@$(BIN)/python tests/faults/run.py $(ARGS)
 
 mutation: .venv/dev ## break the rule, codec, limiter and retry line by line; the tests must notice

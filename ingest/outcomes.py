@@ -60,7 +60,9 @@ class Outcomes:
         """Return the ends of all partitions in one request; asking one after the other takes half a second each."""
         topic, numbers = self._config.kafka.topic(ORDER_OUTCOME), range(self._config.kafka.partitions)
         latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library does not say
-        admin = AdminClient(self._config.kafka.client())  # by name: its end would leave the futures open for ever
+        admin = AdminClient(
+            self._config.kafka.client(), logger=LOG
+        )  # by name: its end would leave the futures open for ever
         found = admin.list_offsets({TopicPartition(topic, number): latest for number in numbers})
         ends = {partition.partition: future.result(OFFSETS_S).offset for partition, future in found.items()}
         return [TopicPartition(topic, number, offset) for number, offset in ends.items()]

@@ -1,4 +1,4 @@
-"""`python -m processor --config FILE`: run one worker."""
+"""`python -m processor --config FILE`: run one worker; `python -m processor skip|resume`: move a partition on."""
 
 import argparse
 import asyncio
@@ -17,7 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Check everything, then work until told to stop; returns the exit code (see `processor.exits`)."""
     from processor.exits import Exit
 
-    arguments = _arguments(argv)
+    chosen = list(sys.argv[1:] if argv is None else argv)
+    if chosen and not chosen[0].startswith("-"):
+        return _command(chosen)
+    arguments = _arguments(chosen)
     setup("processor")
     quiet_libraries()
     try:
@@ -35,8 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _work(config, arguments)
 
 
+def _command(argv: list[str]) -> int:
+    from processor import skip_cli
+
+    setup("processor", "ERROR")
+    return skip_cli.main(argv)
+
+
 def _work(config: Config, arguments: argparse.Namespace) -> int:
-    from processor import options, private, service
+    from processor import collector, options, private, service
     from processor.exits import Exit
 
     if gone := private.missing():
@@ -51,6 +61,7 @@ def _work(config: Config, arguments: argparse.Namespace) -> int:
         print("all is well")
         return Exit.OK
     chosen = service.Options(host=arguments.host, port=arguments.port, instance=arguments.instance)
+    collector.relax()
     return asyncio.run(service.run(config, chosen))
 
 
@@ -73,6 +84,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "'' joins without one, and a killed worker's partitions then wait for its session to time out",
     )
     parser.add_argument("--check", action="store_true", help="check configuration and cluster, then end")
+    parser.epilog = "`python -m processor skip --help` says how a partition that has stopped goes on."
     return parser.parse_args(argv)
 
 

@@ -16,6 +16,8 @@ from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 HEARTBEATS = 6
 """Heartbeats in a session: some may be lost."""
+HEARTBEAT_S = 1.0
+"""At most this between two: it is by a heartbeat's answer that a member learns of a rebalance."""
 
 
 class NoProducer(BootStrategy):
@@ -34,7 +36,7 @@ class App(faust.App):
     source_of: dict[str, Source]
 
     async def on_first_start(self) -> None:
-        """Make no folders: the tables are in memory."""
+        """Make no folders: stores make their own."""
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -62,20 +64,19 @@ def make(config: Config, deck: Deck, lanes: Lanes, instance: str) -> App:
         topic_partitions=partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        table_standby_replicas=0,
+        table_standby_replicas=config.processor.standbys,
         stream_wait_empty=False,
         web_enabled=False,
         broker_session_timeout=session_s,
-        broker_heartbeat_interval=session_s / HEARTBEATS,
+        broker_heartbeat_interval=min(session_s / HEARTBEATS, HEARTBEAT_S),
         broker_request_timeout=max(120.0, session_s),
         TableManager=LaneTables,
         Table=LaneTable,
     )
     app.deck, app.lanes = deck, lanes
     app.source_of = sources_by_topic(config.kafka.topic)
-    for name, memory in ((STOCK_LEVEL, deck.levels), (ORDER_OUTCOME, deck.lines)):
-        table: Any = app.Table(config.kafka.topic(name), partitions=partitions, key_type=bytes, value_type=bytes)
-        table.memory = memory
+    for name in (STOCK_LEVEL, ORDER_OUTCOME):
+        app.Table(config.kafka.topic(name), partitions=partitions, key_type=bytes, value_type=bytes)
     source = app.topic(*app.source_of, schema=Whole(), partitions=partitions)
     app.agent(source, name="stock")(_agent(lanes))
     return app

@@ -6,11 +6,13 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from processor.limit import DEFAULT, Limit
 from processor.metrics import Metrics
 from processor.reader import Reader
 from processor.sources import Source
 from processor.stock import Settings
-from processor.store import Partitions
+from processor.store import Shelf
+from processor.store_memory import MemoryShelf
 from processor.writer import Names
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
@@ -30,6 +32,12 @@ class Deck:
         metrics: this process's metrics.
         now: the time, ms.
         topic_ids: looks the source topics' ids up; it blocks.
+        limit: how many records may be given up before a partition stops.
+        table_ids: looks the ids of the tables' topics up, by name; it blocks.
+        shelf: where the tables are.
+        instance: the worker's lasting name in the group, "" for none.
+        holders: looks up which member has which lasting name; it blocks.
+        crew: looks up the group's members and the lasting name of each, "" for none; it blocks.
 
     """
 
@@ -42,8 +50,12 @@ class Deck:
     metrics: Metrics
     now: Callable[[], int]
     topic_ids: Callable[[], Mapping[Source, str]]
-    levels: Partitions = field(default_factory=Partitions)
-    lines: Partitions = field(default_factory=Partitions)
+    limit: Limit = DEFAULT
+    table_ids: Callable[[], Mapping[str, str]] = dict
+    shelf: Shelf = field(default_factory=MemoryShelf)
+    instance: str = ""
+    holders: Callable[[], Mapping[str, str]] = dict
+    crew: Callable[[], Mapping[str, str]] = dict
 
     def source(self, source: Source, partition: int) -> TopicPartition:
         """Return a source's partition."""

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     STALLED = 82
     CRASHED = 83
     DRAIN_TIMEOUT = 84
+    STATE = 85
 
 
 class FatalError(Exception):

@@ -3,7 +3,7 @@ The two Faust tables, and what stands in the place of Faust's recovery.
 
 Departures from Faust, each with its reason:
 
-- A table's changelog *is* the public topic of the same name, and its memory is one dictionary of bytes a partition.
+- A table's changelog *is* the public topic of the same name, and its rows are in a store of the lane's.
   `table[key] = value` is never used: it would write beside the transaction.
 - The recovery service only starts lanes.  Faust's own ends for ever and without a word when one of its steps takes
   longer than `broker_request_timeout`, never ends where a changelog ends in transaction markers, can resume streams
@@ -12,6 +12,7 @@ Departures from Faust, each with its reason:
 """
 
 import asyncio
+from functools import partial
 from typing import Any, cast
 
 import faust
@@ -19,13 +20,9 @@ from faust.tables import TableManager
 from faust.types import TP
 from mode import Service
 
-from processor.store import Partitions
-
 
 class LaneTable(faust.Table[bytes, bytes]):
-    """A table that lanes write, by transactions, and read, by partition; `memory` is what it holds."""
-
-    memory: Partitions
+    """A table that lanes write, by transactions, and read, from their stores."""
 
     def _changelog_topic_name(self) -> str:
         return str(self.name)
@@ -63,7 +60,10 @@ class LaneStarter(Service):
         app = self.app
         # A source partition is assigned to one worker, its active owner; only tables' topics have standbys.
         mine = {tp.partition for tp in assigned if tp.topic in app.source_of}
-        await app.lanes.assign(mine, lambda: bool(app.consumer_generation_id == generation_id), app.consumer.rewind)
+        others = {tp.partition for tp in assigned if tp.topic in app.tables.changelog_topics} - mine
+        current = partial(_is_generation, app, generation_id)
+        await app.lanes.assign(mine, others, current, app.consumer.rewind)
+        await app.consumer.rewind({})  # fetches nothing of the tables' topics, though it has no partition to open
         app.flow_control.resume()
         app.consumer.resume_flow()
         await app._fetcher.maybe_start()  # noqa: SLF001 - Faust's own recovery starts it here too
@@ -72,6 +72,10 @@ class LaneStarter(Service):
         await app.on_rebalance_complete.send()
         app.on_rebalance_end()
         self.completed.set()
+
+
+def _is_generation(app: Any, generation_id: int) -> bool:
+    return bool(app.consumer_generation_id == generation_id)
 
 
 class LaneTables(TableManager):

@@ -5,50 +5,35 @@ A lane stands for itself: its trouble with a broker, or its end, does not touch 
 """
 
 import asyncio
+import itertools
 import logging
 import time
-from collections.abc import Callable, Mapping
-from enum import StrEnum
-
-from aiokafka.errors import KafkaError, ProducerFenced
-from aiokafka.structs import OffsetAndMetadata
+from collections import deque
+from collections.abc import Callable
 
 from processor.deck import Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.inbox import Clearance, Inbox, Item
-from processor.plan import Lane as LaneFacts
 from processor.plan import Plan, plan
-from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
-from processor.store import View
-from processor.writer import REFUSED, Writer
+from processor.store import Change, Reach, Store, StoreError, View
+from processor.store_memory import Memory
+from processor.transactions import AbandonedError, State, Transactions
+from processor.writer import Writer
+from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 log = logging.getLogger(__name__)
 
-TRANSACTION_S = 30.0
-"""Longer than any healthy transaction, shorter than the broker's own limit; then its outcome is looked up."""
-RESOLVE_S = 45.0
-BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
-INBOX_BATCHES = 4
+INBOX_BATCHES = 2
+TABLES = (STOCK_LEVEL, ORDER_OUTCOME)
 TRANSACTION_BYTES = 16 * 1_048_576
 """Values in one transaction; a batch with larger consequences (each `add` can settle a thousand lines) is divided."""
 
-
-class State(StrEnum):
-    """Where a lane stands."""
-
-    OPENING = "opening"
-    OPEN = "open"
-    PAUSED = "paused"
-    WEDGED = "wedged"
-    BROKEN = "broken"
+_sessions = itertools.count(1)
+"""A worker's, not a lane's: a share that was fetched for a lane's predecessor is none of its own."""
 
 
-class _AbandonedError(Exception):
-    """A rebalance found the lane in a failed transaction: nobody may look its outcome up but the next owner."""
-
-
-class Lane:
+class Lane(Transactions):
     """
     A partition's decisions, from inbox to commit.
 
@@ -58,24 +43,21 @@ class Lane:
 
     def __init__(self, partition: int, deck: Deck, writer: Writer) -> None:
         """Start closed; `processor.opening` opens it."""
-        self.partition = partition
-        self.deck = deck
-        self.writer = writer
-        self.view = View({}, {})
-        self.facts = LaneFacts(partition=partition, partitions=deck.partitions, topic_ids={})
+        super().__init__(partition, deck, writer)
+        self.view = View(Memory())
         self.next: dict[Source, int] = {}
-        self.committed: dict[Source, int | None] = {}
         self.inbox = Inbox(deck.batch_max * INBOX_BATCHES)
-        self.state = State.OPENING
         self.reason = ""
         self.session = 0
         self.busy_since: float | None = None
+        self._doubtful: deque[Share] = deque()
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def resume(self, failed: Callable[[BaseException], None]) -> None:
         """Take records from `next` on, where the consumer stands already; `failed` is told what ends the worker."""
-        self.session += 1
+        self.session = next(_sessions)
+        self._doubtful.clear()
         self.inbox.reset(self.next)
         self.state = State.OPEN
         self._task = task = asyncio.create_task(self._run(), name=f"lane-{self.partition}")
@@ -87,12 +69,16 @@ class Lane:
 
     def deliver(self, share: Share) -> None:
         """Take a share; one that was fetched before the last seek is dropped, it is fetched again."""
-        if self.state is State.OPEN and share.session == self.session:
-            try:
+        if self.state is not State.OPEN or share.session != self.session:
+            return
+        try:
+            if self._doubtful or share.fault or self.inbox.gaps(share):
+                self._doubtful.append(share)
+            else:
                 self.inbox.accept(share)
-            except WedgedError as error:
-                self.wedge(str(error))
-            self._more.set()
+        except WedgedError as error:
+            self.wedge(str(error))
+        self._more.set()
 
     def wedge(self, reason: str) -> None:
         """Stop this partition until an operator has decided."""
@@ -115,11 +101,20 @@ class Lane:
             task.cancel()
             await asyncio.wait({task}, timeout=within_s)
 
-    async def close(self) -> None:
-        """Forget everything."""
+    async def end(self) -> None:
+        """Give up what is under way, and the producer; the store stays this lane's until it is `shed`."""
         await self.pause(0)
         await self.writer.close()
         self.state = State.BROKEN
+
+    def shed(self) -> Store | None:
+        """
+        Let go of the store, and return it, if there was one: what stands in its place names no changelogs.
+
+        Whatever this lane may still have under way cannot reach it any more.
+        """
+        store, self.view = self.view.store, View(Memory())
+        return store if store.ids else None
 
     async def _run(self) -> None:
         try:
@@ -128,21 +123,45 @@ class Lane:
                     await self._clear()
                 if batch := self.inbox.take(self.deck.batch_max):
                     await self._decide(batch)
+                elif self._doubtful:
+                    await self._explain()
                 else:
                     await self._wait()
         except WedgedError as error:
             self.wedge(str(error))
-        except _AbandonedError:
+        except StoreError as error:
+            # What is committed is safe; deciding on with tables that lack it would not be.
+            raise FatalError(Exit.STATE, f"partition {self.partition}: its tables cannot be kept: {error}") from error
+        except AbandonedError:
             if self.state is not State.WEDGED:  # that is read anew as well when the partition is next assigned
                 self.state = State.BROKEN
         finally:
             self.busy_since = None
 
+    async def _explain(self) -> None:
+        """
+        Take over a share that leaves offsets out, if there is nothing there that anybody should have been handed.
+
+        What stands before it is decided by now.
+        """
+        self.busy_since = time.monotonic()
+        share = self._doubtful[0]
+        if share.fault:
+            raise WedgedError(f"{share.source}: {share.fault}")
+        if gaps := self.inbox.gaps(share):
+            why = await self.deck.reader.unexplained(self.deck.source(share.source, self.partition), gaps)
+            if why:
+                first = gaps[0]
+                raise WedgedError(f"{share.source}: offset {first.start} should come next, {first.end} came: {why}")
+        self.inbox.accept(share, explained=True)
+        self._doubtful.popleft()
+
     async def _wait(self) -> None:
         if not self.inbox.waiting(Source.ORDERS):
             self.busy_since = None  # else adjustments are awaited that were there already: that must not last
+        self.next = self.inbox.positions()  # all that was taken is committed; markers behind it are nobody's
         self._more.clear()
-        if self.state is State.OPEN:
+        if self.state is State.OPEN and not self._doubtful:
             await self._more.wait()
 
     async def _clear(self) -> None:
@@ -157,14 +176,20 @@ class Lane:
         deck, started = self.deck, time.monotonic()
         self.busy_since = started
         done = self._plan(batch)
-        if len(batch) > 1 and sum(len(write.value) for write in done.writes) > TRANSACTION_BYTES:
+        spoilt = self.spoilt(done)
+        if len(batch) > 1 and (spoilt or sum(len(write.value) for write in done.writes) > TRANSACTION_BYTES):
             await self._decide(batch[: len(batch) // 2])
             if self.state is State.OPEN:
                 await self._decide(batch[len(batch) // 2 :])
             return
-        after = self.next | {item.source: item.record.offset + 1 for item in batch}
-        await self._commit(done, after)
-        self.view.commit(done.levels, done.level_bytes, done.lines)
+        if spoilt:
+            raise WedgedError(spoilt)
+        last = {item.source: item.record.offset for item in batch}
+        after = self.next | {source: offset + 1 for source, offset in last.items()}
+        read = await self.commit(done, after)
+        highest = {self.facts.topic_ids[source]: offset for source, offset in last.items()}
+        reach = Reach(read={topic: at for topic, at in read.items() if topic in TABLES}, highest=highest)
+        self.view.commit(done.levels, Change(levels=done.level_bytes, lines=done.lines, at=deck.now(), reach=reach))
         self.next = after
         self.committed = dict(after)
         deck.metrics.committed(done, len(batch), time.monotonic() - started)
@@ -172,68 +197,13 @@ class Lane:
     def _plan(self, batch: list[Item]) -> Plan:
         try:
             return plan(batch, self.facts, self.deck.now(), self.view, self.deck.settings)
-        except WedgedError:
+        except (WedgedError, StoreError):
             raise
         except Exception as error:
             # The same records would end this worker again, and then every other one that is given the partition.
             log.exception("partition %d: records that cannot be decided", self.partition)
             at = ", ".join(f"{source} {offset}" for source, offset in self.next.items())
             raise WedgedError(f"{len(batch)} records from {at} on cannot be decided: {error!r}") from error
-
-    async def _commit(self, done: Plan, after: Mapping[Source, int]) -> None:
-        positions = {
-            self.deck.source(source, self.partition): OffsetAndMetadata(offset, self.facts.topic_ids[source])
-            for source, offset in after.items()
-        }
-        attempt = 0
-        while True:
-            try:
-                await asyncio.wait_for(self.writer.commit(done.writes, positions), TRANSACTION_S)
-            except (KafkaError, UnknownOutcomeError, TimeoutError) as error:
-                self.deck.metrics.retries.inc()
-                if await self._came_true(error, after):
-                    return
-                await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
-                attempt += 1
-            else:
-                return
-
-    async def _came_true(self, error: BaseException, after: Mapping[Source, int]) -> bool:
-        """
-        Find out whether the failed transaction was committed after all.
-
-        The steps are those of an assignment: a new fence ends the transaction either way, and the group's position
-        then says which.  Raises when this worker may not, or need not, go on with the lane.
-        """
-        if isinstance(error, ProducerFenced):
-            raise FatalError(Exit.FENCED, f"partition {self.partition} has another owner")
-        if self.state is not State.OPEN:
-            raise _AbandonedError from error
-        log.warning("partition %d: transaction failed (%r), looking up its outcome", self.partition, error)
-        try:
-            found = await asyncio.wait_for(self._fenced_positions(after), RESOLVE_S)
-        except (KafkaError, TimeoutError) as doubt:
-            raise FatalError(Exit.DOUBT, f"partition {self.partition}: no outcome of {error!r}: {doubt!r}") from error
-        if found == dict(after):
-            return True
-        if found != self.committed:
-            raise FatalError(Exit.FENCED, f"partition {self.partition}: committed {found}, neither side of a batch")
-        if isinstance(error, REFUSED):
-            raise WedgedError(f"a transaction is refused for good: {error!r}")
-        return False
-
-    async def _fenced_positions(self, after: Mapping[Source, int]) -> dict[Source, int | None]:
-        """Return the group's positions behind a new fence, or those of another owner, who is not to be fenced."""
-        found = await self._positions()
-        if found in (self.committed, after):
-            await self.writer.fence()
-            found = await self._positions()
-        return found
-
-    async def _positions(self) -> dict[Source, int | None]:
-        sources = self.deck.sources(self.partition)
-        committed = await self.deck.reader.committed(list(sources.values()))
-        return {source: committed[tp].offset if tp in committed else None for source, tp in sources.items()}
 
 
 def _report(task: asyncio.Task[None], failed: Callable[[BaseException], None]) -> None:

@@ -60,10 +60,44 @@ class Metrics:
             ["topic", "partition"],
             registry=self.registry,
         )
+        self.oldest = Gauge(
+            "lastunit_processor_oldest_record_seconds",
+            "For how long the oldest record that is not decided yet has been waiting.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
+        self.stable = Gauge(
+            "lastunit_processor_stable_offset_seconds",
+            "For how long an open transaction has kept readers of committed records from what stands behind it.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
         self.lanes = Gauge(
             "lastunit_processor_lanes",
             "Partitions of this worker, by state.",
             ["state"],
+            registry=self.registry,
+        )
+        self.standby_lag = Gauge(
+            "lastunit_processor_standby_lag_records",
+            "Records of the tables' topics that this standby has not read yet; no series while it catches up at first.",
+            ["partition"],
+            registry=self.registry,
+        )
+        self.warming = Gauge(
+            "lastunit_processor_warming_count",
+            "Partitions whose tables this worker still reads before it joins the group.",
+            registry=self.registry,
+        )
+        self.forgotten = Counter(
+            "lastunit_processor_forgotten_lines",
+            "Rows of lines looked at because they had grown older than the dedupe horizon.",
+            registry=self.registry,
+        )
+        self.rows = Gauge(
+            "lastunit_processor_table_records",
+            "Records in the tables of this worker's own partitions; an estimate where they are on disk.",
+            ["table"],
             registry=self.registry,
         )
         self.recovered = Counter(

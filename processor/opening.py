@@ -10,23 +10,56 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-import orjson
 from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, ProducerFenced
 from aiokafka.structs import OffsetAndMetadata
 
+from processor import marks
 from processor.deck import Deck
-from processor.exits import WedgedError
+from processor.exits import Exit, FatalError, WedgedError
+from processor.expiry import cutoff
 from processor.lane import Lane
 from processor.plan import Lane as LaneFacts
-from processor.positions import Evidence, Stop, resume
+from processor.positions import Evidence, Stop, carried, resume
+from processor.recovery import open_store, recover
 from processor.sources import Source
-from processor.store import View
+from processor.store import StoreError, View
+from schemas.cluster import ClusterError
 
 log = logging.getLogger(__name__)
 
 
+OPEN_S = 60.0
+"""How long brokers may leave an opening without an answer, or with one that says to come again."""
+OPEN_AGAIN_S = 0.5
+
+
 class OvertakenError(Exception):
     """A newer assignment has begun: this one must not fence anybody any more."""
+
+
+async def keep_opening(lane: Lane, current: Callable[[], bool], slots: asyncio.Semaphore) -> None:
+    """
+    Do what `open_lane` does, again where brokers are in trouble; the worker's other partitions do not notice.
+
+    Each try takes one of `slots`.  Raises what `open_lane` raises, and `FatalError` when tries took `OPEN_S` in all.
+    """
+    tried_s = 0.0
+    while True:
+        try:
+            async with slots:
+                began = time.monotonic()
+                return await open_lane(lane, current)
+        except (ProducerFenced, IllegalStateError):
+            raise
+        except (ClusterError, KafkaError, TimeoutError) as error:
+            lane.busy_since = time.monotonic()
+            tried_s += lane.busy_since - began + OPEN_AGAIN_S
+            if tried_s > OPEN_S:
+                raise FatalError(Exit.CLUSTER, f"partition {lane.partition} does not open: {error!r}") from error
+            log.warning("partition %d does not open yet: %r", lane.partition, error)
+        await asyncio.sleep(OPEN_AGAIN_S)
+        lane.busy_since = None  # it may wait for others' reading now
 
 
 async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
@@ -40,6 +73,7 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
     Raises:
         OvertakenError: it is not.
         WedgedError: the partition must not go on by itself.
+        FatalError: its tables cannot be kept.
 
     """
     started, deck = time.monotonic(), lane.deck
@@ -48,10 +82,13 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
     if not current():
         raise OvertakenError
     await lane.writer.fence()
-    highest = await _replay(lane)
-    evidence = await _evidence(deck, lane.partition, ids, highest)
+    # Before anything can stop the lane: what an operator writes later is told by its difference from this.
+    lane.seen = await deck.reader.committed(list(deck.sources(lane.partition).values()))
+    highest = await _tables(lane)
+    evidence, lane.seen = await gather(deck, lane.partition, ids, highest)
     lane.facts = LaneFacts(partition=lane.partition, partitions=deck.partitions, topic_ids=ids)
     lane.committed = {source: known.committed for source, known in evidence.items()}
+    lane.marks = {source: carried(known) for source, known in evidence.items()}
     lane.next = {source: _position(source, known) for source, known in evidence.items()}
     seconds = time.monotonic() - started
     deck.metrics.recovery.observe(seconds)
@@ -69,33 +106,42 @@ def _position(source: Source, known: Evidence) -> int:
             return position
 
 
-async def _replay(lane: Lane) -> dict[str, int]:
-    """Read both tables from their topics; return the highest source offset in them, by topic id."""
-    deck, partition = lane.deck, lane.partition
-    levels, lines = deck.changelogs(partition)
-    values = {levels.topic: deck.levels.open(partition), lines.topic: deck.lines.open(partition)}
-    tables = {levels.topic: deck.levels, lines.topic: deck.lines}
-    highest: dict[str, int] = {}
-    async with deck.reader.log((levels, lines)) as shares:
-        async for records in shares:
-            tables[records[0].topic].apply(partition, ((record.key, record.value) for record in records))
-            _raise(highest, [record.value for record in records if record.value is not None])
-            deck.metrics.recovered.inc(len(records))
-            lane.busy_since = time.monotonic()  # a long recovery is no hang as long as it moves
-    lane.view = View(values[levels.topic], values[lines.topic])
-    return highest
+async def _tables(lane: Lane) -> Mapping[str, int]:
+    """Give the lane its tables as the log has them; return the highest source offset in them, by topic id."""
+    deck = lane.deck
+
+    def moved(count: int) -> None:
+        deck.metrics.recovered.inc(count)
+        lane.busy_since = time.monotonic()  # a long recovery is no hang as long as it moves
+
+    try:
+        if lane.view.store.ids != (ids := await asyncio.to_thread(deck.table_ids)):
+            if (stale := lane.shed()) is not None:
+                stale.close()
+            lane.view = View(await open_store(deck, lane.partition, ids))
+        store = lane.view.store
+        await recover(deck, lane.partition, store, await _oldest(lane), moved)
+    except StoreError as error:
+        raise FatalError(Exit.STATE, f"partition {lane.partition}: its tables cannot be kept: {error}") from error
+    return store.reach.highest
 
 
-def _raise(highest: dict[str, int], values: list[bytes]) -> None:
-    for value in values:
-        for topic_id, offset in orjson.loads(value)["source"].items():
-            if offset > highest.get(topic_id, -1):
-                highest[topic_id] = offset
+async def _oldest(lane: Lane) -> int:
+    """Return the time (ms) before which lines need not be read: that of now, if nothing waits to be decided."""
+    deck, now, seen = lane.deck, lane.deck.now(), lane.seen
+    ends = await deck.reader.ends(list(deck.sources(lane.partition).values()))
+    caught_up = all(tp in seen and seen[tp].offset >= end for tp, end in ends.items())
+    return cutoff(now, deck.settings.horizon_ms) if caught_up else 0
 
 
-async def _evidence(
+async def gather(
     deck: Deck, partition: int, ids: Mapping[Source, str], highest: Mapping[str, int]
-) -> dict[Source, Evidence]:
+) -> tuple[dict[Source, Evidence], dict[TopicPartition, OffsetAndMetadata]]:
+    """
+    Look up what is known of a lane's two source partitions, given the highest source offsets in its tables.
+
+    Returns the evidence, and the group's positions as they stood.
+    """
     sources = deck.sources(partition)
     tps = list(sources.values())
     reader = deck.reader
@@ -107,11 +153,11 @@ async def _evidence(
         return Evidence(
             topic_id=ids[source],
             committed=None if position is None else position.offset,
-            committed_id="" if position is None else position.metadata,
+            mark=marks.read("" if position is None else position.metadata),
             in_state=highest.get(ids[source]),
             start=starts[tp],
             end=ends[tp],
             former=former,
         )
 
-    return {source: known(source, tp) for source, tp in sources.items()}
+    return {source: known(source, tp) for source, tp in sources.items()}, committed

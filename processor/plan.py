@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from processor.dead import letter
 from processor.inbox import Item
@@ -43,8 +44,7 @@ class Lane:
     topic_ids: Mapping[Source, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One record to produce; `topic` is its name without a deployment's prefix."""
 
     topic: str
@@ -65,6 +65,11 @@ class Plan:
     results: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
+    buried: list[tuple[Source, int, str]] = field(default_factory=list)
+
+    def given_up(self, source: Source) -> list[int]:
+        """Return the offsets of a source's records that became dead letters, rising."""
+        return sorted(offset for which, offset, _ in self.buried if which is source)
 
 
 def plan(items: Sequence[Item], lane: Lane, now: int, tables: Tables, settings: Settings) -> Plan:
@@ -109,33 +114,31 @@ def _bury(item: Item, lane: Lane, now: int, reason: Reason, error: str, done: Pl
     about = headers(STOCK_DEADLETTER, found.dead_letter_id, WRITER, found.sku or "", now)
     done.writes.append(Write(STOCK_DEADLETTER, partition, key, encode(found), about))
     done.dead[reason.value] += 1
+    done.buried.append((item.source, item.record.offset, error))
 
 
 def _decide(
     readable: Sequence[tuple[Item, Input]], lane: Lane, now: int, tables: Tables, settings: Settings, done: Plan
 ) -> None:
-    at = {_position(item, lane): item for item, _ in readable}
-    changes = fold(((record, _position(item, lane)) for item, record in readable), now, tables, settings)
+    placed = [(record, Position(lane.topic_ids[item.source], item.record.offset)) for item, record in readable]
+    changes = fold(placed, now, tables, settings)
+    at = {position: item for (_, position), (item, _) in zip(placed, readable, strict=True)}
     done.writes += _outcomes(changes.outcomes, lane, now, done)
     done.writes += [_level(level, lane, at, done) for level in changes.levels.values()]
     _count_ignored(changes, lane, at, now, done)
 
 
-def _position(item: Item, lane: Lane) -> Position:
-    return Position(topic_id=lane.topic_ids[item.source], offset=item.record.offset)
-
-
 def _outcomes(outcomes: Sequence[tuple[bytes, OrderOutcome]], lane: Lane, now: int, done: Plan) -> Iterator[Write]:
     """Write every decision; those of one source record are told apart by their number."""
     last, number = None, 0
+    done.results.update(outcome.result for _, outcome in outcomes)
     for key, outcome in outcomes:
-        number = number + 1 if outcome.source == last else 0
-        last = outcome.source
-        value = encode(outcome)
-        done.lines[key] = value
-        done.results[outcome.result.value] += 1
-        where = "-".join(f"{topic_id}-{offset}" for topic_id, offset in outcome.source.items())
-        about = headers(ORDER_OUTCOME, f"{lane.partition}-{where}-{number}", WRITER, outcome.sku, now)
+        source = outcome.source
+        number = number + 1 if source is last else 0
+        last = source
+        ((topic_id, offset),) = source.items()
+        done.lines[key] = value = encode(outcome)
+        about = headers(ORDER_OUTCOME, f"{lane.partition}-{topic_id}-{offset}-{number}", WRITER, outcome.sku, now)
         yield Write(ORDER_OUTCOME, lane.partition, key, value, about)
 
 
@@ -206,3 +209,4 @@ def _merge(done: Plan, step: Plan) -> None:
     done.results += step.results
     done.ignored += step.ignored
     done.dead += step.dead
+    done.buried += step.buried

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from processor.marks import Mark
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -11,7 +13,7 @@ class Evidence:
     Args:
         topic_id: the topic's id now; a topic that was deleted and made again has another.
         committed: the group's position, None where there is none.
-        committed_id: the topic id that it was committed for.
+        mark: what was committed with it.
         in_state: the highest offset of this topic id in the tables.
         start: the first offset that the log still has.
         end: the offset after its last record.
@@ -21,11 +23,17 @@ class Evidence:
 
     topic_id: str
     committed: int | None
-    committed_id: str
+    mark: Mark
     in_state: int | None
     start: int
     end: int
     former: tuple[str, ...] = ()
+
+    @property
+    def counted(self) -> int | None:
+        """The highest offset in the tables that still means a record of this log."""
+        ahead = self.mark.ahead
+        return None if self.in_state is None or (ahead is not None and self.in_state <= ahead) else self.in_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +49,11 @@ def resume(known: Evidence) -> int | Stop:
 
     It is the greater of the group's position and the one after the tables' highest: both are written in one
     transaction, so they differ only where the group's position was lost or set back, and then the tables are right.
+    A position that `skip` has written counts as it is.
     """
-    if known.committed is not None and known.committed_id not in ("", known.topic_id):
-        return Stop(
-            f"the topic was made anew: its id is {known.topic_id}, the position belongs to {known.committed_id}"
-        )
-    if known.committed is None and known.in_state is None and known.former:
-        # Brokers forget a group's positions in a topic that is deleted; the tables remember that there was one.
-        return Stop(
-            f"the topic was made anew: its id is {known.topic_id}, the tables belong to {', '.join(known.former)}"
-        )
-    marks = [mark for mark in (known.committed, _after(known.in_state)) if mark is not None]
-    position = max(marks, default=known.start)
+    position = known.start if (found := _position(known)) is None else found
+    if isinstance(position, Stop):
+        return position
     if position < known.start:
         return Stop(f"offsets {position} to {known.start - 1} were deleted before they were read")
     if position > known.end:
@@ -60,5 +61,33 @@ def resume(known: Evidence) -> int | Stop:
     return position
 
 
-def _after(offset: int | None) -> int | None:
-    return None if offset is None else offset + 1
+def _position(known: Evidence) -> int | Stop | None:
+    decided = None if known.counted is None else known.counted + 1
+    if known.committed is None:
+        if decided is None and known.former:
+            # Brokers forget a group's positions in a topic that is deleted; the tables remember that there was one.
+            return _anew(known, f"the tables belong to {', '.join(known.former)}")
+        return decided
+    if known.mark.topic_id not in ("", known.topic_id):
+        return _anew(known, f"the position belongs to {known.mark.topic_id}")
+    if known.mark.moved:
+        return known.committed
+    if not known.mark.topic_id and known.committed > (known.start if decided is None else decided):
+        # Set back by somebody it is harmless: the tables know better, and what is read again is known.
+        return Stop(f"the group's position {known.committed} was set by nobody of ours: it may pass over records")
+    return max(known.committed, -1 if decided is None else decided)
+
+
+def _anew(known: Evidence, evidence: str) -> Stop:
+    return Stop(f"the topic was made anew: its id is {known.topic_id}, {evidence}")
+
+
+def carried(known: Evidence) -> Mark:
+    """Return the mark with which a lane that opens on this evidence goes on committing."""
+    ahead = known.mark.ahead
+    if known.mark.moved and known.in_state is not None and known.in_state >= (known.committed or 0):
+        ahead = max(known.in_state, -1 if ahead is None else ahead)
+    if known.mark.topic_id != known.topic_id:
+        return Mark(topic_id=known.topic_id)
+    dead = tuple(offset for offset in known.mark.dead if offset < (known.committed or 0))
+    return Mark(topic_id=known.topic_id, ahead=ahead, dead=dead, accept=known.mark.accept)

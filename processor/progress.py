@@ -15,11 +15,17 @@ class Progress:
 
     def __init__(self) -> None:
         """Know nothing yet."""
+        self._ends: Mapping[TopicPartition, int] = {}
         self._behind: dict[int, tuple[int, float]] = {}
 
     def note(self, positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int], now: float) -> None:
-        """Take in how far every open partition is, where its log ends, and the time (s)."""
-        behind = {tp.partition for tp, position in positions.items() if position < ends[tp]}
+        """Take in how far every open partition is, where its log ends if that is known, and the time (s)."""
+        self._ends = ends
+        self.moved(positions, now)
+
+    def moved(self, positions: Mapping[TopicPartition, int], now: float) -> None:
+        """Take in how far every open partition is at a time (s): the logs' ends may take long to be looked up again."""
+        behind = {tp.partition for tp, position in positions.items() if position < self._ends.get(tp, position)}
         decided = dict.fromkeys(behind, 0)
         for tp, position in positions.items():
             if tp.partition in behind:

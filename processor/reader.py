@@ -7,9 +7,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, KafkaTimeoutError, for_code
+from aiokafka.errors import KafkaError, KafkaTimeoutError, NoError, UnknownMemberIdError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import OffsetAndMetadata
+
+from processor.gap import Gap
+from processor.gaps import Inspector
 
 RETRY_S = 0.2
 POLL_MS = 200
@@ -24,6 +28,8 @@ class Reader:
         self._client = client
         self._group = group
         self._consumer: AIOKafkaConsumer | None = None
+        self._uncommitted: AIOKafkaConsumer | None = None
+        self._inspector = Inspector(client)
 
     async def start(self) -> None:
         """Connect."""
@@ -34,11 +40,28 @@ class Reader:
         """Disconnect."""
         if self._consumer is not None:
             await self._consumer.stop()
+        if self._uncommitted is not None:
+            await self._uncommitted.stop()
+        await self._inspector.close()
+
+    async def unexplained(self, tp: TopicPartition, gaps: Sequence[Gap]) -> str:
+        """Return why offsets that were not handed over are not only markers and aborted records, "" when they are."""
+        found: str = await _retried(lambda: self._inspector.unexplained(tp, gaps))
+        return found
 
     async def ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset after each partition's last committed record."""
         assert self._consumer is not None
         consumer = self._consumer
+        found: dict[TopicPartition, int] = await _retried(lambda: consumer.end_offsets(list(partitions)))
+        return found
+
+    async def highs(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset after each partition's last record, be it committed or not."""
+        if self._uncommitted is None:
+            self._uncommitted = _consumer(self._client, "read_uncommitted")
+            await self._uncommitted.start()
+        consumer = self._uncommitted
         found: dict[TopicPartition, int] = await _retried(lambda: consumer.end_offsets(list(partitions)))
         return found
 
@@ -64,16 +87,53 @@ class Reader:
         positions: dict[TopicPartition, OffsetAndMetadata] = await _retried(ask)
         return positions
 
+    async def expel(self, member: str) -> None:
+        """Make the group forget a member that has ended without leaving; one that is not there any more is fine."""
+
+        async def ask() -> None:
+            admin = _Admin(**self._client)
+            try:
+                await admin.start()
+                coordinator = await admin.find_coordinator(self._group)
+                answer = await admin._send_request(LeaveGroupRequest(self._group, member), coordinator)  # noqa: SLF001 - there is no public way
+            finally:
+                await admin.close()
+            error = for_code(answer.error_code)
+            if error not in (NoError, UnknownMemberIdError):
+                raise error
+
+        await _retried(ask)
+
     @asynccontextmanager
-    async def log(self, partitions: Sequence[TopicPartition]) -> AsyncIterator[AsyncIterator[Sequence[ConsumerRecord]]]:
-        """Open the partitions' logs as they are now: yields an iterator of shares that ends with them."""
+    async def log(
+        self, partitions: Sequence[TopicPartition], positions: Mapping[TopicPartition, int] | None = None
+    ) -> AsyncIterator[AsyncIterator[Sequence[ConsumerRecord]]]:
+        """
+        Open the partitions' logs as they are now: yields an iterator of shares that ends with them.
+
+        Args:
+            partitions: whose logs.
+            positions: where to begin in each; None begins at their starts.
+
+        """
         ends = await self.ends(partitions)
         consumer = _consumer(self._client)
         await consumer.start()
         try:
             consumer.assign(list(partitions))
-            await consumer.seek_to_beginning(*partitions)
+            for tp, position in (await self.starts(partitions) if positions is None else positions).items():
+                consumer.seek(tp, position)
             yield _shares(consumer, ends)
+        finally:
+            await consumer.stop()
+
+    @asynccontextmanager
+    async def follower(self) -> AsyncIterator[AIOKafkaConsumer]:
+        """Open a reader of committed records, to be assigned partitions and sought; it belongs to no group."""
+        consumer = _consumer(self._client)
+        await consumer.start()
+        try:
+            yield consumer
         finally:
             await consumer.stop()
 
@@ -96,13 +156,13 @@ class _Admin(AIOKafkaAdminClient):  # type: ignore[misc] # aiokafka ships no typ
         return answer
 
 
-def _consumer(client: Mapping[str, Any]) -> AIOKafkaConsumer:
+def _consumer(client: Mapping[str, Any], isolation: str = "read_committed") -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        isolation_level="read_committed",
+        isolation_level=isolation,
         max_partition_fetch_bytes=FETCH_BYTES,
         request_timeout_ms=10_000,
         metadata_max_age_ms=5_000,

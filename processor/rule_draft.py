@@ -1,7 +1,8 @@
-"""A SKU's level while one record is decided, before it is frozen into a record."""
+"""A SKU's level while records are decided, before it is frozen into a record."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from processor.waiting import Queue
 from schemas.records import OrderOutcome, StockLevel, Waiting
@@ -9,6 +10,7 @@ from schemas.words import Pause, Policy
 
 QUANTITY_MAX = 10**12
 """The largest level and change that a record can hold, either way; what would go beyond is refused, not wrapped."""
+_NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
 class Served(NamedTuple):
@@ -22,24 +24,47 @@ class Served(NamedTuple):
 
 class Draft:
     """
-    A SKU's level while one record is decided: changed in place, then frozen.
+    A SKU's level while records are decided, one after the other: changed in place, then frozen.
 
-    `quantity` is None until the SKU is stocked for the first time.  `short` says that this decision found too little,
-    so that lines left waiting pause the SKU.  `closed` are the lines that a count has ended,
-    `start` is the version before.
+    `quantity` is None until the SKU is stocked for the first time.  Of the decision under way: `short` says that it
+    found too little, so that lines left waiting pause the SKU; `closed` are the lines that a count has ended; `start`
+    is the version before.  `velocity`, `received_at` and `source` go on from the table's level; `moved` is what moved
+    the level last, as `processor.rule_records` keeps it, None while it is as in the table.
     """
 
-    __slots__ = ("_was", "backorder", "closed", "paused", "quantity", "queue", "short", "start", "version")
+    __slots__ = (
+        "_saved", "backorder", "closed", "moved", "paused", "policy", "quantity", "queue", "received_at",
+        "short", "source", "start", "velocity", "version",
+    )  # fmt: skip
 
     def __init__(self, level: StockLevel | None, policy: Policy) -> None:
         """Start from the table's level; a SKU it does not know has version 0 and was never stocked."""
-        self.quantity: int | None = None if level is None else level.quantity
-        self.start = self.version = 0 if level is None else level.version
-        self._was = self.paused = None if level is None else level.paused
-        self.queue = Queue() if level is None else Queue(level.waiting, level.waiting_more)
+        self.quantity: int | None = None
+        self.version, self.paused, self.velocity = 0, None, 0
+        self.received_at: int | None = None
+        self.source: Mapping[str, int] = _NOWHERE
+        if level is None:
+            self.queue = Queue()
+        else:
+            self.quantity, self.version, self.paused = level.quantity, level.version, level.paused
+            self.queue = Queue(level.waiting, level.waiting_more)
+            self.velocity, self.received_at, self.source = level.velocity, level.cause.received_at, level.source
+        self.policy = policy
         self.backorder = policy is Policy.BACKORDER
+        self.moved: Any = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a decision."""
+        queue = self.queue
+        self._saved = self.quantity, self.version, self.paused, queue.lines, queue.more
+        self.start = self.version
         self.closed: tuple[Waiting, ...] = ()
-        self.short = False
+        self.short = queue.changed = False
+
+    def undo(self) -> None:
+        """Be as at the beginning of the decision."""
+        self.quantity, self.version, self.paused, self.queue.lines, self.queue.more = self._saved
 
     def fits(self, delta: int) -> bool:
         """Whether `delta` units can be taken; giving some back always can, even from below zero."""
@@ -90,7 +115,7 @@ class Draft:
                 self.paused = None
             elif self.short:
                 self.paused = Pause.OVERSELL
-        alone = self.version == self.start and self.paused is not self._was
+        alone = self.version == self.start and self.paused is not self._saved[2]
         self.version += alone
         return alone
 

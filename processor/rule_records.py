@@ -6,8 +6,14 @@ from typing import NamedTuple
 from processor.rule import Step
 from processor.rule_draft import Draft, Served
 from processor.velocity import raised
+from schemas.compiled import maker
 from schemas.records import Cause, OrderConfirmed, OrderOutcome, StockAdjusted, StockLevel
-from schemas.words import AdjustmentKind, CauseKind, Policy, Result
+from schemas.words import AdjustmentKind, CauseKind, Result
+
+# Three records a decision: what they are made with is a good part of what a decision costs.
+_outcome = maker(OrderOutcome)
+_level = maker(StockLevel)
+_cause = maker(Cause)
 
 
 class Stamp(NamedTuple):
@@ -42,7 +48,7 @@ def own(
     else:
         channel, revision, seen_at, ordered_at = None, 0, record.received_at, record.received_at
         qty = record.qty if record.kind in (AdjustmentKind.SET, AdjustmentKind.ADD) else 0
-    return OrderOutcome(
+    return _outcome(
         sku=record.sku,
         order_id=order_id,
         channel=channel,
@@ -75,7 +81,7 @@ def closed(line: OrderOutcome, quantity: int | None, stamp: Stamp) -> OrderOutco
 
 
 def _other(line: OrderOutcome, step: Step, quantity: int | None, version: int | None, stamp: Stamp) -> OrderOutcome:
-    return OrderOutcome(
+    return _outcome(
         sku=line.sku,
         order_id=line.order_id,
         channel=line.channel,
@@ -94,42 +100,41 @@ def _other(line: OrderOutcome, step: Step, quantity: int | None, version: int | 
     )
 
 
-def level(
-    record: OrderConfirmed | StockAdjusted,
-    before: StockLevel | None,
-    draft: Draft,
-    policy: Policy,
-    step: Step,
-    stamp: Stamp,
-) -> StockLevel:
+def move(draft: Draft, record: OrderConfirmed | StockAdjusted, step: Step, stamp: Stamp) -> None:
     """
-    Return the level that `draft` has become, because of `record`.
+    Note that `record` has moved the level that `draft` stands for.
 
-    Its velocity is the last one, decayed from the last cause's `receivedAt` to this one's, raised by what an order line
+    The velocity is the last one, decayed from the last cause's `receivedAt` to this one's, raised by what an order line
     took or, where that was too much, asked for in vain; so it follows from the record alone, on every replay alike.
     """
-    if isinstance(record, OrderConfirmed):
-        cause, demand = _order_cause(record, step), max(step.delta, 0) + step.shortfall
-    else:
-        cause, demand = _adjustment_cause(record, step), 0
-    elapsed = 0 if before is None else record.received_at - before.cause.received_at
-    return StockLevel(
+    demand = max(step.delta, 0) + step.shortfall if isinstance(record, OrderConfirmed) else 0
+    received_at, before = record.received_at, draft.received_at
+    draft.velocity = raised(draft.velocity, 0 if before is None else received_at - before, demand)
+    draft.received_at = received_at
+    draft.source = {**draft.source, **stamp.source}
+    draft.moved = record, step, stamp.now
+
+
+def level(draft: Draft) -> StockLevel:
+    """Return the level that `draft` has become, because of the record that moved it last."""
+    record, step, now = draft.moved
+    return _level(
         sku=record.sku,
         quantity=draft.quantity,
         version=draft.version,
         paused=draft.paused,
-        policy=policy,
+        policy=draft.policy,
         waiting=draft.queue.lines,
         waiting_more=draft.queue.more,
-        velocity=raised(0 if before is None else before.velocity, elapsed, demand),
-        cause=cause,
-        source=stamp.source if before is None else {**before.source, **stamp.source},
-        updated_at=stamp.now,
+        velocity=draft.velocity,
+        cause=(_order_cause if isinstance(record, OrderConfirmed) else _adjustment_cause)(record, step),
+        source=draft.source,
+        updated_at=now,
     )
 
 
 def _order_cause(record: OrderConfirmed, step: Step) -> Cause:
-    return Cause(
+    return _cause(
         kind=CauseKind.ORDER,
         delta=step.delta,
         received_at=record.received_at,
@@ -141,7 +146,7 @@ def _order_cause(record: OrderConfirmed, step: Step) -> Cause:
 
 
 def _adjustment_cause(record: StockAdjusted, step: Step) -> Cause:
-    return Cause(
+    return _cause(
         kind=CauseKind.ADJUSTMENT,
         delta=step.delta,
         received_at=record.received_at,

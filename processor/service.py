@@ -5,36 +5,36 @@ import contextlib
 import logging
 import os
 import signal
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
-
-from aiokafka import TopicPartition
 
 from processor import options
 from processor.app import App, make
 from processor.deck import Deck
 from processor.exits import Exit, FatalError
-from processor.lane import State
 from processor.lanes import Lanes
+from processor.limit import Limit
 from processor.metrics import Metrics
+from processor.pulse import Pulse
 from processor.reader import Reader
 from processor.sources import Source
 from processor.stock import Settings
-from processor.web import Health, address, serve
+from processor.store import Shelf
+from processor.store_folder import Folder
+from processor.store_memory import MemoryShelf
+from processor.warming import warm_up
+from processor.watching import health, jobs
+from processor.web import address, serve
 from processor.writer import Names
-from schemas.cluster import ClusterError, now_ms, topic_ids
-from schemas.settings import Config
+from schemas.cluster import TopicIds, crew, members, now_ms
+from schemas.settings import Config, Store
+from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 log = logging.getLogger(__name__)
 
-STALLED_S = 120.0
-"""An assignment, a recovery or a transaction that takes longer ends the worker: it hangs, or the cluster is down."""
-DRAIN_S = 9.0
-WATCH_S = 1.0
-LAG_S = 5.0
-IDENTITY_S = 5.0
+DRAIN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +46,10 @@ class Options:
     instance: str
 
 
-async def run(config: Config, chosen: Options) -> Exit:
-    """Work until SIGTERM or SIGINT; ends the process at once, without coming back, when it has to."""
+async def run(config: Config, chosen: Options) -> NoReturn:
+    """Work until SIGTERM or SIGINT, or until it has to end; it is the process that ends, with a code per cause."""
     try:
-        return await _work(config, chosen)
+        await _work(config, chosen)
     except FatalError as fatal:
         end(fatal)
     except Exception as error:
@@ -57,28 +57,35 @@ async def run(config: Config, chosen: Options) -> Exit:
         end(FatalError(Exit.CRASHED, repr(error)))
 
 
-async def _work(config: Config, chosen: Options) -> Exit:
-    deck = _deck(config)
+async def _work(config: Config, chosen: Options) -> NoReturn:
+    deck = deck_for(config, chosen.instance)
     await deck.reader.start()
     lanes = Lanes(deck)
     app = make(config, deck, lanes, chosen.instance)
-    runner = await serve(chosen.host, chosen.port, lambda: _health(lanes), deck.metrics.registry)
+    runner = await serve(chosen.host, chosen.port, lambda: health(lanes), deck.metrics.registry)
     host, port = address(runner)
     print(f"READY {host}:{port}", flush=True)  # noqa: T201 - how a supervisor learns the address
     stopped = _stop_signals()
-    working = [asyncio.create_task(work) for work in (app.start(), _watch(app, lanes), _lag(lanes), _identity(lanes))]
+    pulse = Pulse(partial(end, FatalError(Exit.STALLED, "the event loop stands still")))
+    joining = asyncio.create_task(_join(app, lanes, config))
+    working = [joining, *(asyncio.create_task(work) for work in jobs(app, lanes, pulse))]
     for task in working:
         task.add_done_callback(lambda done: _ended(done, lanes))
     fatal = await _first(stopped, lanes.failed)
     if fatal is not None:
         raise fatal
+    if not app.started:
+        joining.cancel()
     await _drain(app, lanes)
-    for task in working:
-        task.cancel()
-    await asyncio.gather(*working, return_exceptions=True)
-    await runner.cleanup()
-    await deck.reader.stop()
-    return Exit.OK
+    # Everything is committed and given up: what is left are connections, and a look-up may take its 10 s.
+    _flush()
+    os._exit(Exit.OK)
+
+
+async def _join(app: App, lanes: Lanes, config: Config) -> None:
+    processor = config.processor
+    await warm_up(lanes, handed_over=processor.standbys > 0 and processor.store is Store.MEMORY)
+    await app.start()
 
 
 def _ended(task: asyncio.Task[object], lanes: Lanes) -> None:
@@ -86,13 +93,19 @@ def _ended(task: asyncio.Task[object], lanes: Lanes) -> None:
         lanes.fail(error)
 
 
-def _deck(config: Config) -> Deck:
+def deck_for(config: Config, instance: str = "") -> Deck:
+    """Return the fixed parts of a worker, or of a command beside the workers; nothing is connected yet."""
     client = options.client(config.kafka)
     names = Names(group=config.kafka.group("processor"), prefix=config.kafka.prefix)
 
+    topic_ids = TopicIds(config)
+
     def ids() -> Mapping[Source, str]:
-        found = topic_ids(config, [source.value for source in Source])
+        found = topic_ids([source.value for source in Source])
         return {source: found[source.value] for source in Source}
+
+    def table_ids() -> Mapping[str, str]:
+        return topic_ids([STOCK_LEVEL, ORDER_OUTCOME])
 
     return Deck(
         client=client,
@@ -109,7 +122,19 @@ def _deck(config: Config) -> Deck:
         metrics=Metrics(),
         now=now_ms,
         topic_ids=ids,
+        limit=Limit(most=config.processor.dead_letters_max, window=config.processor.dead_letters_window),
+        table_ids=table_ids,
+        shelf=_shelf(config, instance),
+        instance=instance,
+        holders=partial(members, config, "processor"),
+        crew=partial(crew, config, "processor"),
     )
+
+
+def _shelf(config: Config, instance: str) -> Shelf:
+    if config.processor.store is Store.MEMORY:
+        return MemoryShelf()
+    return Folder(config.processor.state_dir, config.kafka.group("processor"), instance)
 
 
 def _stop_signals() -> asyncio.Event:
@@ -128,57 +153,15 @@ async def _first(stopped: asyncio.Event, failed: asyncio.Future[FatalError]) -> 
     return failed.result() if failed.done() else None
 
 
-def _health(lanes: Lanes) -> Health:
-    states = lanes.states
-    for state in State:
-        lanes.deck.metrics.lanes.labels(state.value).set(states[state.value])
-    return Health(progressing=lanes.stuck_s < STALLED_S / 2, ready=lanes.ready, lanes=dict(states), wedged=lanes.wedged)
-
-
-async def _watch(app: App, lanes: Lanes) -> None:
-    """End the worker when something hangs, or when Faust has crashed: a restart recovers, waiting may not."""
-    while True:
-        await asyncio.sleep(WATCH_S)
-        if app.crashed:
-            lanes.fail(FatalError(Exit.CRASHED, f"Faust: {app.crash_reason!r}"))
-        elif (stuck := lanes.stuck_s) > STALLED_S:
-            lanes.fail(FatalError(Exit.STALLED, f"no progress for {stuck:.0f} s: lanes {dict(lanes.states)}"))
-
-
-async def _lag(lanes: Lanes) -> None:
-    deck = lanes.deck
-    while True:
-        await asyncio.sleep(LAG_S)
-        mine: dict[TopicPartition, int] = lanes.positions()
-        ends = await deck.reader.ends(list(mine)) if mine else {}
-        lanes.progress.note(mine, ends, time.monotonic())
-        deck.metrics.lag.clear()  # a partition that went to another worker is that one's to tell
-        for tp, position in mine.items():
-            deck.metrics.lag.labels(tp.topic.removeprefix(deck.names.prefix), tp.partition).set(ends[tp] - position)
-
-
-async def _identity(lanes: Lanes) -> None:
-    """
-    Look for source topics that were deleted and made again.
-
-    The consumer goes by names: where the new log is longer already than the old position, it reads on as if nothing had
-    happened, and the records before are lost.  Where it is shorter, the lane sees the jump at once.
-    """
-    while True:
-        await asyncio.sleep(IDENTITY_S)
-        try:
-            lanes.identify(await asyncio.to_thread(lanes.deck.topic_ids))
-        except (ClusterError, TimeoutError) as error:
-            log.warning("the topics' ids cannot be looked up: %s", error)
-
-
 async def _drain(app: App, lanes: Lanes) -> None:
     """Finish what is under way, then leave the group; raises `FatalError` when that takes too long."""
     log.info("draining")
     try:
         async with asyncio.timeout(DRAIN_S):
             await lanes.drain()
-            await app.stop()
+            log.info("all transactions are finished")
+            if app.started:
+                await app.stop()
     except TimeoutError:
         reason = f"not drained within {DRAIN_S:g} s: the next owner of the partitions sorts it out"
         raise FatalError(Exit.DRAIN_TIMEOUT, reason) from None
@@ -187,7 +170,11 @@ async def _drain(app: App, lanes: Lanes) -> None:
 def end(fatal: FatalError) -> NoReturn:
     """Say why and end the process now: nothing may be flushed or committed on the way out."""
     log.critical("%s", fatal.reason, extra={"exit": int(fatal.code), "cause": fatal.code.name.lower()})
+    _flush()
+    os._exit(fatal.code)
+
+
+def _flush() -> None:
     with contextlib.suppress(OSError):
         for handler in logging.getLogger().handlers:
             handler.flush()
-    os._exit(fatal.code)

@@ -37,9 +37,16 @@ class Fetched(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """One partition's records of one poll; `session` names the seek after which they were fetched."""
+    """
+    One partition's records of one poll.
+
+    `session` names the seek after which they were fetched.  `upto` is where the client stood afterwards, beyond what it
+    hands to nobody; None where it stood behind the last record.  `fault` says why nothing can be read there.
+    """
 
     source: Source
     partition: int
     session: int
     records: Sequence[Fetched]
+    upto: int | None = None
+    fault: str = ""

@@ -10,10 +10,10 @@ included (an adjustment holds the units that it took, so one that brought units 
 versions that its outcomes name are 1, 2, 3, ... without a gap; and under `reject` its level never falls below zero.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from processor import rule, rule_records
 from processor.rule_draft import QUANTITY_MAX, Draft
@@ -22,6 +22,7 @@ from schemas.records import OrderConfirmed, OrderOutcome, StockAdjusted, StockLe
 from schemas.words import Policy, Result
 
 Input = OrderConfirmed | StockAdjusted
+Find = Callable[[str], OrderOutcome | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,7 @@ class Settings:
     horizon_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(NamedTuple):
     """Where an input record stands in the log."""
 
     topic_id: str
@@ -67,8 +67,7 @@ class Ignored:
     reason: IgnoredReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class Decided(NamedTuple):
     """
     What a record changes: the SKU's level (None where it stays as written) and the outcomes, all of them, in order.
 
@@ -90,32 +89,85 @@ _INERT = frozenset({Result.UNCHANGED, Result.TOO_OLD, Result.REFUSED})
 """Results that touch nothing but the line's own record; whoever waits is not served by them either."""
 
 
+@dataclass(slots=True)
+class _Overlay:
+    """The tables as they are after the records decided so far; what lies below is only read."""
+
+    below: Tables
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    lines: dict[bytes, OrderOutcome] = field(default_factory=dict)
+
+    def draft(self, sku: str, settings: Settings) -> Draft:
+        """Return the SKU's level, to be changed by one decision more."""
+        draft = self.drafts.get(sku)
+        if draft is None:
+            policy = settings.policies.get(sku, settings.default_policy)
+            draft = self.drafts[sku] = Draft(self.below.level(sku), policy)
+        else:
+            draft.begin()
+        return draft
+
+    def line(self, key: bytes) -> OrderOutcome | None:
+        """Return the line's newest outcome."""
+        return self.lines.get(key) or self.below.line(key)
+
+
 def decide(record: Input, at: Position, now: int, tables: Tables, settings: Settings) -> Verdict:
     """
     Return what `record`, read at position `at`, changes at time `now` (ms).
 
     `out_of_range` is the answer to a line whose units would carry the level beyond what a record can hold.
     """
-    order_id = adjustment_order_id(record.adjustment_id) if isinstance(record, StockAdjusted) else record.order_id
-    line = tables.line(line_key(order_id, record.sku))
+    drafts: dict[str, Draft] = {}
+    found = _decide(record, at, now, _Overlay(tables, drafts=drafts), settings)
+    if isinstance(found, Ignored):
+        return found
+    draft = drafts[record.sku]
+    return Decided(level=rule_records.level(draft) if draft.moved else None, outcomes=found)
+
+
+def _decide(
+    record: Input, at: Position, now: int, tables: _Overlay, settings: Settings
+) -> tuple[OrderOutcome, ...] | Ignored:
+    """Return the outcomes of a record, and change the draft of its SKU's level accordingly."""
+    order_id = line_of(record)
+    line = _remembered(tables.line(line_key(order_id, record.sku)), record, settings)
     if line is not None and (known := _known(record, line)) is not None:
         return known
-    before = tables.level(record.sku)
-    policy = settings.policies.get(record.sku, settings.default_policy)
-    draft = Draft(before, policy)
+    draft = tables.draft(record.sku, settings)
     if isinstance(record, StockAdjusted):
         step = rule.adjust(draft, record, order_id)
     else:
         step = rule.order(draft, record, line, _oldest(record, settings))
-    if draft.quantity is not None and abs(draft.quantity) > QUANTITY_MAX:
+    if draft.quantity is not None and not -QUANTITY_MAX <= draft.quantity <= QUANTITY_MAX:
+        draft.undo()
         return OUT_OF_RANGE
     stamp = rule_records.Stamp({at.topic_id: at.offset}, now)
     if step.result in _INERT:
-        own = rule_records.own(record, order_id, step, draft.quantity, None, stamp)
-        return Decided(level=None, outcomes=(own,))
-    outcomes = _finish(record, order_id, step, draft, stamp, tables)
-    level = rule_records.level(record, before, draft, policy, step, stamp) if draft.changed else None
-    return Decided(level=level, outcomes=outcomes)
+        return (rule_records.own(record, order_id, step, draft.quantity, None, stamp),)
+
+    def find(waiting: str) -> OrderOutcome | None:
+        return _remembered(tables.line(line_key(waiting, record.sku)), record, settings)
+
+    outcomes = _finish(record, order_id, step, draft, stamp, find)
+    if draft.changed:
+        rule_records.move(draft, record, step, stamp)
+    return outcomes
+
+
+def line_of(record: Input) -> str:
+    """Return the order id of the record's own line."""
+    return adjustment_order_id(record.adjustment_id) if isinstance(record, StockAdjusted) else record.order_id
+
+
+def _remembered(line: OrderOutcome | None, record: Input, settings: Settings) -> OrderOutcome | None:
+    """
+    Return the line, unless it was decided more than a horizon before the record was received: then it is unknown.
+
+    The topic and the tables forget such lines, sooner or later; the decision must not depend on when.  An update of one
+    is `too_old`, since its order is older still, and what it held stays taken; one that waits gets nothing any more.
+    """
+    return None if line is not None and line.timestamp < record.received_at - settings.horizon_ms else line
 
 
 def _known(record: Input, line: OrderOutcome) -> Ignored | None:
@@ -132,23 +184,23 @@ def _oldest(record: OrderConfirmed, settings: Settings) -> int:
 
 
 def _finish(
-    record: Input, order_id: str, step: rule.Step, draft: Draft, stamp: rule_records.Stamp, tables: Tables
+    record: Input, order_id: str, step: rule.Step, draft: Draft, stamp: rule_records.Stamp, find: Find
 ) -> tuple[OrderOutcome, ...]:
     """Serve who waits, settle the pause, and return the outcomes: the record's own line first."""
-
-    def find(waiting: str) -> OrderOutcome | None:
-        return tables.line(line_key(waiting, record.sku))
-
     quantity, version = draft.quantity, draft.version
-    served = draft.serve(find)
+    others = _others(draft, stamp, find) if draft.queue or draft.closed else ()
     if draft.settle_pause():
         version = draft.version
     own = rule_records.own(record, order_id, step, quantity, version if version != draft.start else None, stamp)
-    if not served and not draft.closed:
-        return (own,)
+    return (own, *others)
+
+
+def _others(draft: Draft, stamp: rule_records.Stamp, find: Find) -> tuple[OrderOutcome, ...]:
+    """Return the outcomes of the lines that this decision serves or has closed; `find` looks one up by order id."""
+    quantity = draft.quantity
+    served = draft.serve(find)
     closed = [line for waiting in draft.closed if (line := find(waiting.order_id)) is not None]
     return (
-        own,
         *(rule_records.settled(done, stamp) for done in served),
         *(rule_records.closed(line, quantity, stamp) for line in closed),
     )
@@ -168,34 +220,20 @@ class Changes:
     ignored: tuple[tuple[Input, Position, IgnoredReason], ...]
 
 
-@dataclass(slots=True)
-class _Overlay:
-    """The tables as they are after the records decided so far; what lies below is only read."""
-
-    below: Tables
-    levels: dict[str, StockLevel] = field(default_factory=dict)
-    lines: dict[bytes, OrderOutcome] = field(default_factory=dict)
-
-    def level(self, sku: str) -> StockLevel | None:
-        return self.levels.get(sku) or self.below.level(sku)
-
-    def line(self, key: bytes) -> OrderOutcome | None:
-        return self.lines.get(key) or self.below.line(key)
-
-
 def fold(inputs: Iterable[tuple[Input, Position]], now: int, tables: Tables, settings: Settings) -> Changes:
     """Decide a batch in order, each record on what the ones before it left, without touching `tables`."""
     overlay = _Overlay(tables)
     outcomes: list[tuple[bytes, OrderOutcome]] = []
     ignored: list[tuple[Input, Position, IgnoredReason]] = []
     for record, at in inputs:
-        verdict = decide(record, at, now, overlay, settings)
-        if isinstance(verdict, Ignored):
-            ignored.append((record, at, verdict.reason))
+        found = _decide(record, at, now, overlay, settings)
+        if isinstance(found, Ignored):
+            ignored.append((record, at, found.reason))
             continue
-        if verdict.level is not None:
-            overlay.levels[record.sku] = verdict.level
-        decided = [(line_key(outcome.order_id, outcome.sku), outcome) for outcome in verdict.outcomes]
-        overlay.lines.update(decided)
-        outcomes += decided
-    return Changes(levels=overlay.levels, outcomes=tuple(outcomes), ignored=tuple(ignored))
+        for outcome in found:
+            key = line_key(outcome.order_id, outcome.sku)
+            overlay.lines[key] = outcome
+            outcomes.append((key, outcome))
+    # A level is written once, as the batch leaves it: only then is it made.
+    levels = {sku: rule_records.level(draft) for sku, draft in overlay.drafts.items() if draft.moved}
+    return Changes(levels=levels, outcomes=tuple(outcomes), ignored=tuple(ignored))

@@ -24,13 +24,15 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from processor import membership
+from processor.fetching import Fetching, Taken
+from processor.group_client import GroupClient
 from processor.sources import Share, Source
 
 FETCH_WAIT_MS = 500
 """How long a broker holds a fetch with nothing to answer; a new record ends it at once."""
 IDLE_POLL_S = 0.5
 BUSY_POLL_S = 0.05
-POLL_RECORDS = 4_000
 REQUEST_TIMEOUT_MS = 10_000
 REBALANCE_TIMEOUT_MS = 25_000
 NEVER_MS = 86_400_000
@@ -54,13 +56,19 @@ class Thread(driver.AIOKafkaConsumerThread):
 
     app: Any
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Start with no positions."""
+        super().__init__(*args, **kwargs)
+        self._fetching = Fetching()
+
     def _create_worker_consumer(
         self,
         transport: Any,  # noqa: ARG002 - Faust's signature
     ) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = self.app.assignor
-        return aiokafka.AIOKafkaConsumer(
+        return GroupClient(
+            self._lost,
             **self.app.deck.client,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
@@ -78,6 +86,23 @@ class Thread(driver.AIOKafkaConsumerThread):
             metadata_max_age_ms=5_000,
         )
 
+    async def on_thread_stop(self) -> None:
+        """Leave the group, unless it is better to be expected back."""
+        if self._consumer is not None:
+            membership.let_go(self._consumer, self._assignor)
+        await super().on_thread_stop()
+
+    def forgotten(self) -> bool:
+        """Whether the group does not know this member any more."""
+        return self._consumer is not None and membership.forgotten(self._consumer)
+
+    def member_id(self) -> str:
+        """Return the id under which the group knows this member, "" for none."""
+        return "" if self._consumer is None else membership.member_id(self._consumer)
+
+    def _lost(self, error: BaseException) -> None:
+        self.parent_loop.call_soon_threadsafe(self.app.lanes.fail, error)
+
     async def getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
         """Poll `active_partitions`, those of them that are still assigned."""
         return await self.call_thread(self._poll, active_partitions, timeout)
@@ -87,7 +112,7 @@ class Thread(driver.AIOKafkaConsumerThread):
         mine = partitions & consumer.assignment()
         if not mine:
             return {}
-        return await consumer.getmany(*mine, timeout_ms=int(timeout * 1000), max_records=POLL_RECORDS)
+        return await self._fetching.poll(consumer, mine, int(timeout * 1000))
 
     async def rewind(self, positions: Mapping[Any, int]) -> None:
         """Seek."""
@@ -97,6 +122,7 @@ class Thread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         for tp, offset in positions.items():
             consumer.seek(tp, offset)
+        self._fetching.moved(positions)
         # What the tables' topics hold is written by us and read by nobody here.
         others = {tp for tp in consumer.assignment() if tp.topic in self.app.tables.changelog_topics}
         consumer.pause(*others)
@@ -112,6 +138,7 @@ class Consumer(driver.Consumer):
         """Start with no poll under way."""
         super().__init__(*args, **kwargs)
         self._polling = asyncio.Lock()
+        self._member = ""
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
@@ -120,7 +147,14 @@ class Consumer(driver.Consumer):
         """Pause the lanes before the rebalance is answered: the next owner finds nothing under way."""
         self.stop_flow()
         await self.app.lanes.suspend()
+        if self._thread.forgotten():
+            await membership.check_name(self.app.lanes, self._member)
         await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        """Remember as whom the group knows this worker."""
+        self._member = self._thread.member_id() or self._member
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def rewind(self, positions: Mapping[Any, int]) -> None:
         """Seek while no poll is under way, so that whatever is polled afterwards follows the new positions."""
@@ -143,16 +177,26 @@ class Consumer(driver.Consumer):
             return
         async with self._polling:
             wanted = lanes.wanted()
-            found = await self._getmany(set(wanted), IDLE_POLL_S if lanes.settled else BUSY_POLL_S)
-        for tp, records in found.items():
-            share = Share(
-                source=self.app.source_of[tp.topic], partition=tp.partition, session=wanted[tp], records=records
-            )
+            found: Any = await self._getmany(set(wanted), IDLE_POLL_S if lanes.settled else BUSY_POLL_S)
+        for tp, taken in found.items():
+            share = self._share(tp, wanted[tp], taken)
             lanes.reserve(share)
+            # Faust drops what lies below its last message, silently: a log that was cut must be told to its lane.
+            self._read_offset[TP(*tp)] = None
             yield TP(*tp), self._message(tp, share)
 
+    def _share(self, tp: Any, session: int, taken: Taken) -> Share:
+        return Share(
+            source=self.app.source_of[tp.topic],
+            partition=tp.partition,
+            session=session,
+            records=taken.records,
+            upto=taken.upto,
+            fault=taken.fault,
+        )
+
     def _message(self, tp: Any, share: Share) -> ConsumerMessage:
-        place = {"topic": tp.topic, "partition": tp.partition, "offset": share.records[-1].offset, "tp": TP(*tp)}
+        place = {"topic": tp.topic, "partition": tp.partition, "offset": share.upto, "tp": TP(*tp)}
         absent = {"headers": None, "key": None, "checksum": None, "timestamp": 0.0, "timestamp_type": 0}
         facts: dict[str, Any] = {**place, **absent, "generation_id": self.app.consumer_generation_id}
         return ConsumerMessage(**facts, value=cast("Any", share))

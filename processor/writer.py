@@ -1,8 +1,8 @@
 """A lane's transactions: fence, write, commit, and find out what became of one whose answer was lost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from aiokafka import TopicPartition, errors
@@ -88,9 +88,13 @@ class Writer:
             producer, self._producer = self._producer, None
             await producer.abandon()
 
-    async def commit(self, writes: Sequence[Write], positions: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+    async def commit(
+        self, writes: Sequence[Write], positions: Mapping[TopicPartition, OffsetAndMetadata]
+    ) -> dict[str, int]:
         """
         Write records and positions in one transaction.
+
+        Returns, by topic, the offset after the last record in this partition, as far as brokers have told it.
 
         Raises aiokafka's errors and `UnknownOutcomeError`; after any of them the producer is of no more use.
         """
@@ -98,25 +102,29 @@ class Writer:
         assert producer is not None
         await producer.begin_transaction()
         # Each batch's own answer is awaited: aiokafka's commit does not fail when a batch of it did.
-        for sent in [sent async for sent in self._send(producer, writes)]:
-            await sent
+        ends: dict[str, int] = {}
+        for topic, partition, count, sent in [one async for one in self._send(producer, writes)]:
+            first = (await sent).offset
+            if partition == self._partition and first >= 0:  # it is -1 where a broker had the batch already
+                ends[topic] = first + count
         # Only then the positions: AddOffsetsToTxn in flight beside Produce makes the broker answer NOT_ENOUGH_REPLICAS
         # while it verifies the transaction, which costs a back-off.
         await producer.send_offsets_to_transaction(dict(positions), self._names.group)
         await producer.commit_transaction()
+        return ends
 
-    async def _send(self, producer: LaneProducer, writes: Sequence[Write]) -> Any:
-        ordered = sorted(writes, key=_place)
-        for (topic, partition), records in groupby(ordered, key=_place):
+    async def _send(self, producer: LaneProducer, writes: Sequence[Write]) -> AsyncIterator[tuple[str, int, int, Any]]:
+        places: defaultdict[tuple[str, int], list[Write]] = defaultdict(list)
+        for write in writes:
+            places[write.topic, write.partition].append(write)
+        for (topic, partition), records in places.items():
             for batch in _batches(producer, records):
-                yield await producer.send_batch(batch, self._names.topic(topic), partition=partition)
+                count = batch.record_count()
+                sent = await producer.send_batch(batch, self._names.topic(topic), partition=partition)
+                yield topic, partition, count, sent
 
 
-def _place(write: Write) -> tuple[str, int]:
-    return write.topic, write.partition
-
-
-def _batches(producer: LaneProducer, records: Iterable[Write]) -> Iterable[Any]:
+def _batches(producer: LaneProducer, records: Iterable[Write]) -> Iterator[Any]:
     """Fill batches in order: one future for a batch costs far less than one for each record."""
     batch = producer.create_batch()
     for record in records:

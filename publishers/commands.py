@@ -12,6 +12,7 @@ from schemas.channel_records import PublisherCommand
 from schemas.cluster import now_ms
 from schemas.codec import encode
 from schemas.events import headers
+from schemas.logs import LIBRARY
 from schemas.settings import Config
 from schemas.topics import publisher_command
 from schemas.words import Command
@@ -35,7 +36,7 @@ def send(config: Config, channel: str, command: Command, sku: str | None, actor:
             failures.append(error.str())
 
     name = publisher_command(channel)
-    producer = Producer(config.kafka.producer())
+    producer = Producer(config.kafka.producer(), logger=LIBRARY)
     producer.produce(
         config.kafka.topic(name),
         key=sku,

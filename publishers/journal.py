@@ -14,6 +14,7 @@ from publishers.work import Out
 from schemas.channel_records import ChannelLevel, SyncLog
 from schemas.codec import encode
 from schemas.events import headers
+from schemas.logs import LIBRARY
 from schemas.settings import Config
 from schemas.topics import STOCK_DEADLETTER, SYNC_LOG, channel_level
 
@@ -53,7 +54,7 @@ class Journal:
             transactional_id=group, transaction_timeout_ms=TRANSACTION_MS, linger_ms=0
         )
         while True:
-            producer = Producer(settings)
+            producer = Producer(settings, logger=LIBRARY)
             try:
                 producer.init_transactions(OPEN_S)
             except KafkaException as error:

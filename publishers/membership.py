@@ -10,6 +10,7 @@ import threading
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from schemas.logs import LIBRARY
 from schemas.settings import Config
 from schemas.topics import publisher_command
 
@@ -45,7 +46,8 @@ class Membership(threading.Thread):
                 # A newcomer must not take the place of an active member that is well.
                 partition_assignment_strategy="cooperative-sticky",
                 **named,
-            )
+            ),
+            logger=LIBRARY,
         )
 
     def run(self) -> None:

@@ -26,6 +26,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
 from schemas.cluster import now_ms
 from schemas.codec import WireError, decode
+from schemas.logs import LIBRARY
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
 from schemas.topics import (
@@ -91,7 +92,8 @@ class Reader(threading.Thread):
         self._names = {config.kafka.topic(name): name for name in self._kinds}
         self._own = f'"channel":"{channel}"'.encode()
         self._consumer = Consumer(
-            config.kafka.consumer(f"publisher-{channel}-tables", enable_partition_eof="true", fetch_wait_max_ms=100)
+            config.kafka.consumer(f"publisher-{channel}-tables", enable_partition_eof="true", fetch_wait_max_ms=100),
+            logger=LIBRARY,
         )
 
     def run(self) -> None:
@@ -184,7 +186,7 @@ class Reader(threading.Thread):
         """Return the end offsets of a topic's partitions as they are now (blocking)."""
         real = self._config.kafka.topic(name)
         # An admin client's own connection: asked over the reading consumer's, the answer hangs behind its fetches.
-        admin = AdminClient(self._config.kafka.client())
+        admin = AdminClient(self._config.kafka.client(), logger=LIBRARY)
         asked = {(name, number): TopicPartition(real, number) for number in range(self._config.kafka.partitions)}
         newest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library has no types here
         latest = dict.fromkeys(asked.values(), newest)

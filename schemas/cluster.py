@@ -1,12 +1,14 @@
 """The registry against a real cluster: create what is missing, say what differs."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from schemas.config import Config
+from schemas.logs import LIBRARY
 from schemas.topics import Topic, registry
 
 TIMEOUT_S = 30.0
@@ -14,11 +16,24 @@ TIMEOUT_S = 30.0
 ANSWER_S = 10.0
 """How long to wait for a cluster that may not be there at all."""
 
+LIST_S = 1.0
+"""How long one look at the cluster may take before its client is asked what went wrong."""
 LOOK_S = 0.05
 
 
 class ClusterError(Exception):
     """The cluster cannot be used as it is; the message says what to do."""
+
+
+class _Ear:
+    """Hears why brokers and clients do not come together: what librdkafka raises says only that they do not."""
+
+    def __init__(self) -> None:
+        self.refused = ""
+
+    def __call__(self, error: KafkaError) -> None:
+        if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):  # noqa: SLF001 - the library's public names
+            self.refused = error.str()
 
 
 def now_ms() -> int:
@@ -33,6 +48,7 @@ def partitions(config: Config, topic: Topic) -> int:
 
 def create(config: Config) -> list[str]:
     """Create the topics that are missing, and return their names; raises `ClusterError` when the cluster refuses."""
+    reach(config)
     admin = _admin(config)
     new = [_new_topic(config, topic) for topic in registry(config.channel_names)]
     created = []
@@ -56,8 +72,30 @@ def _await_listed(admin: AdminClient, names: set[str]) -> None:
         time.sleep(LOOK_S)
 
 
-def _admin(config: Config) -> AdminClient:
-    return AdminClient(config.kafka.client(socket_timeout_ms=10_000))
+def _admin(config: Config, hear: Callable[[KafkaError], None] | None = None) -> AdminClient:
+    settings: dict[str, Any] = dict(config.kafka.client(socket_timeout_ms=10_000))
+    if hear is not None:
+        settings["error_cb"] = hear
+    return AdminClient(settings, logger=LIBRARY)
+
+
+def reach(config: Config) -> dict[str, int]:
+    """
+    Return all topics with how many partitions each has.
+
+    Raises `ClusterError` when the cluster does not answer, with what is wrong where it is a certificate or a password.
+    """
+    ear = _Ear()
+    admin, deadline = _admin(config, ear), time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return {name: len(topic.partitions) for name, topic in admin.list_topics(timeout=LIST_S).topics.items()}
+        except KafkaException as error:
+            admin.poll(0)
+            if ear.refused:
+                raise ClusterError(f"Kafka at {config.kafka.bootstrap} and we: {ear.refused}") from None
+            if time.monotonic() > deadline:
+                raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap}: {error.args[0].str()}") from None
 
 
 def _new_topic(config: Config, topic: Topic) -> NewTopic:
@@ -77,10 +115,12 @@ def check(config: Config) -> list[str]:
     Raises `ClusterError` when the cluster does not answer.
     """
     try:
-        found = {name: len(t.partitions) for name, t in _admin(config).list_topics(timeout=ANSWER_S).topics.items()}
+        found = reach(config)
         return [*_count_faults(config, found), *_setting_faults(config, found)]
     except KafkaException as error:
         raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap}: {error.args[0].str()}") from None
+    except TimeoutError:
+        raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap} within {TIMEOUT_S:g} s") from None
 
 
 def _count_faults(config: Config, found: dict[str, int]) -> Iterator[str]:
@@ -118,10 +158,57 @@ def topic_ids(config: Config, names: Iterable[str]) -> dict[str, str]:
         names: topic names without the deployment's prefix.
 
     """
-    real = {config.kafka.topic(name): name for name in names}
-    admin = _admin(config)  # held until the answers are in, as above
+    return TopicIds(config)(names)
+
+
+class TopicIds:
+    """`topic_ids` for who asks often: over one client, since a new one each time costs a handshake each time."""
+
+    def __init__(self, config: Config) -> None:
+        """Connect when first asked."""
+        self._config = config
+        self._admin: AdminClient | None = None
+
+    def __call__(self, names: Iterable[str]) -> dict[str, str]:
+        """Return each topic's id; raises `ClusterError`, or `TimeoutError` where nobody answers."""
+        real = {self._config.kafka.topic(name): name for name in names}
+        admin = self._admin = self._admin or _admin(self._config)
+        try:
+            futures = admin.describe_topics(TopicCollection(list(real)), request_timeout=ANSWER_S)
+            return {real[name]: str(future.result(ANSWER_S).topic_id) for name, future in futures.items()}
+        except KafkaException as error:
+            raise ClusterError(f"cannot describe topics: {error.args[0].str()}") from None
+        finally:
+            admin.poll(0)  # the library's log lines wait for it
+
+
+def members(config: Config, group: str) -> dict[str, str]:
+    """
+    Return a consumer group's members that have a lasting name (`group.instance.id`): their member ids by name.
+
+    Args:
+        config: the deployment.
+        group: the group's name without the deployment's prefix.
+
+    """
+    return {name: member for member, name in crew(config, group).items() if name}
+
+
+def crew(config: Config, group: str) -> dict[str, str]:
+    """
+    Return the lasting name of each of a consumer group's members, "" for none, by member id; empty without a group.
+
+    Args:
+        config: the deployment.
+        group: the group's name without the deployment's prefix.
+
+    """
+    name = config.kafka.group(group)
+    admin = _admin(config)  # held until the answer is in, as above
     try:
-        futures = admin.describe_topics(TopicCollection(list(real)), request_timeout=ANSWER_S)
-        return {real[name]: str(future.result(ANSWER_S).topic_id) for name, future in futures.items()}
+        found = admin.describe_consumer_groups([name], request_timeout=ANSWER_S)[name].result(ANSWER_S)
     except KafkaException as error:
-        raise ClusterError(f"cannot describe topics: {error.args[0].str()}") from None
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return {}
+        raise ClusterError(f"cannot describe group {name}: {error.args[0].str()}") from None
+    return {one.member_id: one.group_instance_id or "" for one in found.members}

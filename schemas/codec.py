@@ -35,7 +35,7 @@ def encode(record: Record) -> bytes:
     write: Check = _writer(kind)
     try:
         # orjson's bytes keep the 4 KiB they were written into: a table of them would be ten times too large.
-        raw = bytes(memoryview(orjson.dumps({"v": kind.VERSION, **write(record)})))
+        raw = b"".join((orjson.dumps({"v": kind.VERSION, **write(record)}), b""))
     except WireError as error:
         raise error.within(kind.__name__) from None
     if len(raw) > BYTES_MAX:

@@ -8,12 +8,14 @@ sort and hands any other to its field's check; where that refuses it, or a field
 
 import types
 from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
 from functools import cache
-from typing import Annotated, Any, Protocol, Union, get_args, get_origin
+from typing import Annotated, Any, Protocol, TypeVar, Union, cast, get_args, get_origin
 
 from schemas.constraints import WireError, compiled
 
 Check = Callable[[Any], Any]
+T = TypeVar("T")
 
 
 class Field(Protocol):
@@ -77,6 +79,41 @@ def leaf(hint: Any, careful: Check) -> Check:
     """Return what `careful` does, for the usual value of a narrowed scalar in one step."""
     source = f"def check(value): return value if {usual(hint, 'value')} else careful(value)"
     return _made(source, "check", careful=careful)
+
+
+def mapping(hint: Any, careful: Check) -> Check:
+    """Return what `careful` does, for the usual mapping of scalars at a glance; it is handed on as it is."""
+    source = f"""
+def check(value):
+    if type(value) is dict:
+        for key, item in value.items():
+            if type(key) is not str or not ({usual(hint, "item")}):
+                return careful(value)
+        return value
+    return careful(value)
+"""
+    return _made(source, "check", careful=careful)
+
+
+def maker(kind: type[T]) -> type[T]:
+    """
+    Return what constructs a frozen dataclass with slots, by keyword, in a third of the time of its own `__init__`.
+
+    The annotation is that of the class, so that arguments are checked as its own are.
+    """
+    twin, named = _twin(cast("Any", kind)), fields(cast("Any", kind))
+    if hasattr(kind, "__post_init__") or twin is None or any(f.default_factory is not MISSING for f in named):
+        return kind
+    arguments = [f.name if f.default is MISSING else f"{f.name}=_{n}" for n, f in enumerate(named)]
+    source = f"""
+def make(*, {", ".join(arguments)}):
+    _made = _twin()
+    {"; ".join(f"_made.{f.name} = {f.name}" for f in named)}
+    _made.__class__ = _kind
+    return _made
+"""
+    defaults = {f"_{n}": f.default for n, f in enumerate(named)}
+    return cast("type[T]", _made(source, "make", _kind=kind, _twin=twin, **defaults))
 
 
 def _checked(fields: Sequence[Field], get: str) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.settings import Channel, Config
+from schemas.settings import Channel, Config, Store
 from schemas.shapes import Field, WireError, hints, read_field, shape
 
 __all__ = ["Channel", "Config", "ConfigError", "Secrets", "channel_secret", "config_path", "load", "parse"]
@@ -113,6 +113,8 @@ def _contradictions(config: Config) -> Iterator[str]:
     for name in sorted(SECRET_OPTIONS & config.kafka.options.keys()):
         if not config.kafka.options[name].startswith(FROM_FILE):
             yield f"kafka.options.{name}: a secret has no place in this file; write {FROM_FILE}/path/of/the/secret"
+    if config.processor.store is Store.ROCKSDB and not config.processor.state_dir:
+        yield "processor.state_dir: missing; the store `rocksdb` keeps its tables in a folder"
     if config.kafka.min_isr > config.kafka.replication:
         yield f"kafka.min_isr: {config.kafka.min_isr} is more than kafka.replication ({config.kafka.replication})"
 

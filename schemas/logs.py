@@ -6,6 +6,9 @@ from typing import Any
 
 import orjson
 
+LIBRARY = logging.getLogger("librdkafka")
+"""What every client of confluent-kafka is given as `logger`: by itself the library writes plain lines on stderr."""
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -37,3 +40,4 @@ def setup(service: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    LIBRARY.setLevel(max(logging.getLogger().level, logging.WARNING))  # it tells of every connection that ends

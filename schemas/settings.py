@@ -23,6 +23,13 @@ class Kind(StrEnum):
     GENERIC = "generic"
 
 
+class Store(StrEnum):
+    """Where the processor's tables live: in memory for small catalogues, on disk for large ones."""
+
+    MEMORY = "memory"
+    ROCKSDB = "rocksdb"
+
+
 class Mode(StrEnum):
     """Whether a channel's publisher only shows what it would do, or does it."""
 
@@ -139,13 +146,29 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processor:
-    """How stock is decided."""
+    """
+    How stock is decided.
+
+    `store` says where the tables live; `rocksdb` keeps them below the folder `state_dir`, so that a worker that comes
+    back reads only what is new in the topics.  `standbys` is how many other workers follow each partition's tables,
+    ready to take over.  Order lines older than `horizon_ms` are forgotten; `order.outcome` keeps them no longer either.
+
+    A record that cannot be used becomes a dead letter; more than `dead_letters_max` of them among
+    `dead_letters_window` records of a topic's partition on end stop the partition, before a broken release upstream
+    drains its topic.  `session_timeout_ms` is how long a dead worker keeps its partitions from the others; a worker
+    that is started again under its own name (`--instance`, a StatefulSet's pod name) within it has them back at once.
+    """
 
     policy: Policy = Policy.REJECT
     sku_policies: Mapping[str, Policy] = field(default_factory=dict)
-    horizon_ms: Positive = 90 * DAY_MS
-    batch_max: Annotated[int, Range(1, 10_000)] = 1_000
+    horizon_ms: Annotated[int, Range(1, 90 * DAY_MS)] = 90 * DAY_MS
+    store: Store = Store.MEMORY
+    state_dir: Annotated[str, Bytes(0, 1_000)] = ""
+    standbys: Annotated[int, Range(0, 1)] = 1
+    batch_max: Annotated[int, Range(1, 10_000)] = 4_000
     session_timeout_ms: Annotated[int, Range(6_000, 300_000)] = 10_000
+    dead_letters_max: Annotated[int, Range(0, 200)] = 50
+    dead_letters_window: Annotated[int, Range(1, 1_000_000)] = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

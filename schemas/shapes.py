@@ -105,7 +105,7 @@ def _build(hint: Any, rename: Callable[[str], str], *, reading: bool) -> Check:
     if origin is tuple and args[1:] == (Ellipsis,):
         return _sequence(inner(args[0]), tuple if reading else list)
     if origin in (dict, Mapping) and args[0] is str:
-        return _mapping(inner(args[1]))
+        return compiled.mapping(args[1], _mapping(inner(args[1])))
     return _plain(hint, rename, reading=reading)
 
 
@@ -165,7 +165,10 @@ def _sequence(check: Check, collect: Callable[[Any], object]) -> Check:
     def each(value: object) -> object:
         if not isinstance(value, list | tuple):
             raise WireError(f"want a list, got {type(value).__name__}")
-        return collect([_each(check, item, f"[{i}]") for i, item in enumerate(value)])
+        try:
+            return collect([check(item) for item in value])
+        except WireError:
+            return collect([_each(check, item, f"[{i}]") for i, item in enumerate(value)])
 
     return each
 

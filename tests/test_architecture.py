@@ -1,5 +1,6 @@
 """Lists that must agree, and names that must be ours."""
 
+import ast
 import re
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -44,6 +45,32 @@ def test_only_the_configuration_reads_the_environment() -> None:
     ]
 
     assert [path for path in readers if not allowed.search(path)] == []
+
+
+def test_every_client_of_kafka_writes_its_logs_where_ours_are() -> None:
+    """By itself librdkafka writes plain lines on standard error, between the JSON."""
+    clients = re.compile(r"(?<![\w.])(?:Consumer|Producer|AdminClient|Client)\(")
+    silent = []
+    for name in OURS:
+        for path in (ROOT / name).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            library = {
+                alias.asname or alias.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("confluent_kafka")
+                for alias in node.names
+            }
+            calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+            silent += [
+                f"{path.relative_to(ROOT)}:{call.lineno}"
+                for call in calls
+                if isinstance(call.func, ast.Name)
+                and call.func.id in library
+                and clients.match(f"{call.func.id}(")
+                and "logger" not in {keyword.arg for keyword in call.keywords}
+            ]
+
+    assert silent == []
 
 
 def test_no_module_has_grown_over_its_bound() -> None:

@@ -15,8 +15,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from ingest import answers, poll_metrics
 from ingest import metrics as ingest_metrics
-from processor.lane import State
 from processor.metrics import Metrics as ProcessorMetrics
+from processor.transactions import State
 from publishers.ledger import metrics as ledger_metrics
 from publishers.metrics import Metrics as PublisherMetrics
 

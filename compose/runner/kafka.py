@@ -83,9 +83,12 @@ class Kafka:
         self.stop()
         self.start()
 
+    def _configure(self) -> Path:
+        return write_configuration(self._data, *self._ports)
+
     def _launch(self) -> None:
         image, log = self._image, self._data / "log"
-        properties = write_configuration(self._data, *self._ports)
+        properties = self._configure()
         if not log.exists():
             # Copied beside and renamed: a half-made folder is never taken for whole.
             half = self._data / "log.partial"

@@ -9,13 +9,14 @@ import orjson
 
 from schemas.codec import decode, encode
 from tests.bench.measure import digits, in_turns, ratio
+from tests.bench.options import Options
 from tests.bench.samples import LEVEL, OUTCOME, order, sku
 
 REPEAT = 5_000
 RECORDS = (order(1, sku(1)), LEVEL, OUTCOME)
 
 
-def run(say: Callable[[str], None]) -> dict[str, Any]:
+def run(say: Callable[[str], None], _: Options) -> dict[str, Any]:
     """Return records a second and how many times the bare calls' time each direction takes, by record."""
     figures: dict[str, Any] = {"alternative": "orjson.loads, orjson.dumps", "repeat": REPEAT}
     for record in RECORDS:

@@ -10,11 +10,13 @@ from typing import Any
 from processor.inbox import Item
 from processor.plan import Lane, plan
 from processor.sources import Source
-from processor.store import View
+from processor.store import Change, Reach, View
+from processor.store_memory import Memory
 from schemas.codec import encode
 from schemas.records import OrderConfirmed, StockAdjusted
 from tests.bench.case_rule import SETTINGS
 from tests.bench.measure import cpu_seconds, digits
+from tests.bench.options import Options
 from tests.bench.samples import NOW, order, orders, sku, stocking
 
 BATCH = 1_000
@@ -41,7 +43,7 @@ class Record:
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-def run(say: Callable[[str], None]) -> dict[str, Any]:
+def run(say: Callable[[str], None], _: Options) -> dict[str, Any]:
     """Return microseconds a decision and bytes a line and a SKU, by size."""
     figures: dict[str, Any] = {"alternative": "itself at a tenth of the size", "batch": BATCH}
     for lines in LINES:
@@ -64,10 +66,12 @@ def _grown(lines: int, skus: int) -> dict[str, float]:
     # The last batch is the one that meets all others in the tables.
     spent = [cpu_seconds(partial(plan, last, LANE, NOW, view, SETTINGS)) for _ in range(REPEATED)]
     _decide(view, last)
+    memory = view.store
+    assert isinstance(memory, Memory)
     return {
         "us_per_decision": digits(median(spent) / len(last) * 1e6),
-        "bytes_per_line": digits(_bytes(view.lines) / len(view.lines)),
-        "bytes_per_sku": digits(_bytes(view.levels) / len(view.levels)),
+        "bytes_per_line": digits(_bytes(memory.lines) / len(memory.lines)),
+        "bytes_per_sku": digits(_bytes(memory.levels) / len(memory.levels)),
     }
 
 
@@ -86,7 +90,7 @@ def _sold_out(waiting: int) -> float:
 
 
 def _filled(skus: int, **stock: int) -> View:
-    view = View({}, {})
+    view = View(Memory())
     for batch in _batches(list(_items(stocking(skus, **stock)))):
         _decide(view, batch)
     return view
@@ -94,7 +98,7 @@ def _filled(skus: int, **stock: int) -> View:
 
 def _decide(view: View, batch: Sequence[Item]) -> None:
     done = plan(batch, LANE, NOW, view, SETTINGS)
-    view.commit(done.levels, done.level_bytes, done.lines)
+    view.commit(done.levels, Change(levels=done.level_bytes, lines=done.lines, at=NOW, reach=Reach()))
 
 
 def _items(records: Sequence[OrderConfirmed | StockAdjusted]) -> Iterator[Item]:

@@ -15,6 +15,7 @@ import orjson
 from compose.runner.child import Child
 from compose.runner.processes import READY
 from tests.bench.measure import digits, percentile, ratio
+from tests.bench.options import Options
 from tests.bench.rig import HERE, cpu_of, rig
 from tests.bench.samples import CHANNEL, sku
 
@@ -27,7 +28,7 @@ ENV = {"LASTUNIT_SHOPIFY_UK_WEBHOOK_SECRETS": SECRET, "LASTUNIT_STOCK_TOKENS": "
 AT = "2026-11-21T10:00:00-05:00"
 
 
-def run(say: Callable[[str], None]) -> dict[str, Any]:
+def run(say: Callable[[str], None], _: Options) -> dict[str, Any]:
     """Return requests a second, 99th percentile and the server's processor time a request, of both."""
     with rig() as running:
         say("starting both servers")

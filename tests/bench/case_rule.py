@@ -10,6 +10,7 @@ from processor.stock import Input, Position, Settings, fold
 from schemas.records import OrderConfirmed, OrderOutcome, StockLevel
 from schemas.words import Policy
 from tests.bench.measure import digits, in_turns, ratio
+from tests.bench.options import Options
 from tests.bench.samples import CHANNEL, NOW, STOCK, orders, sku, stocking
 
 COUNT = 5_000
@@ -35,7 +36,7 @@ class Memory:
         return self.lines.get(key)
 
 
-def run(say: Callable[[str], None]) -> dict[str, Any]:
+def run(say: Callable[[str], None], _: Options) -> dict[str, Any]:
     """Return decisions a second and how many times the dict loop's time the rule takes, by number of SKUs."""
     figures: dict[str, Any] = {"alternative": "dict loop", "orders": COUNT, "batch": BATCH}
     for skus in SKUS:

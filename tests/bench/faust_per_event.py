@@ -1,10 +1,11 @@
 """
 The other alternative to the processor: a Faust agent with two tables in memory, as Faust's documentation shows it.
 
-`python faust_per_event.py CONFIG`.  The tables' changelogs are its output, as ours are.  It promises less: nothing here
-is one transaction, and after a restart it may skip or repeat orders.
+`python faust_per_event.py CONFIG SETTINGS`.  The tables' changelogs are its output, as ours are.  It promises
+less: nothing here is one transaction, and after a restart it may skip or repeat orders.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -26,7 +27,9 @@ APP = faust.App(
     store="memory://",
     topic_partitions=KAFKA.partitions,
     topic_replication_factor=1,
+    datadir=str(Path(sys.argv[1]).with_suffix(".faust")),
     broker_commit_interval=0.1,  # as often as the plain loop; the default of 2.8 s would be counted as work
+    **json.loads(sys.argv[2]),
 )
 ORDERS = APP.topic(KAFKA.topic(ORDER_CONFIRMED), key_type=str, key_serializer="raw", value_serializer="json")
 LEVELS = APP.Table("levels", partitions=KAFKA.partitions)

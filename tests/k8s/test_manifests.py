@@ -12,12 +12,12 @@ import yaml
 
 from ingest.limits import DRAIN_S as INGEST_DRAIN_S
 from ingest.producer import FLUSH_S
-from processor.lane import TRANSACTION_S
 from processor.options import _DIRECT, _HARMLESS, _TLS
 from processor.service import DRAIN_S as PROCESSOR_DRAIN_S
+from processor.transactions import TRANSACTION_S
 from publishers.channels import KINDS
 from publishers.ledger.__main__ import DRAIN_S as LEDGER_DRAIN_S
-from schemas.settings import Config
+from schemas.settings import Config, Store
 
 Manifest = Mapping[str, Any]
 
@@ -127,6 +127,20 @@ def test_the_processor_has_lasting_names(workloads: Sequence[Any]) -> None:
     assert processor.kind == "StatefulSet"
     assert command[command.index("--instance") + 1] == "$(POD_NAME)"
     assert names == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+
+
+def test_the_processor_s_tables_are_on_a_disk_that_stays_with_its_name(
+    workloads: Sequence[Any], deployment: Config
+) -> None:
+    """A folder of a claim of its own, which the pod's group may write; nothing else of the pod is writable but /tmp."""
+    (processor,) = [one for one in workloads if one.component == "processor"]
+    (claim,) = processor.spec["volumeClaimTemplates"]
+    mounted = {mount["mountPath"]: mount["name"] for mount in processor.container["volumeMounts"]}
+
+    assert deployment.processor.store is Store.ROCKSDB
+    assert mounted[deployment.processor.state_dir] == claim["metadata"]["name"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert processor.pod["securityContext"]["fsGroup"] == processor.pod["securityContext"]["runAsGroup"]
 
 
 def test_a_selector_finds_the_pods_of_its_own_workload(manifests: Sequence[Manifest], workloads: Sequence[Any]) -> None:
@@ -252,6 +266,7 @@ def test_both_kafka_clients_know_the_example_s_options(deployment: Config, workl
     for workload in workloads:
         mounted = {mount["name"]: mount["mountPath"] for mount in workload.container["volumeMounts"]}
         volumes = {volume["name"]: volume for volume in workload.pod["volumes"]}
-        assert set(mounted) == set(volumes), workload.name
+        claims = {claim["metadata"]["name"] for claim in workload.spec.get("volumeClaimTemplates", [])}
+        assert set(mounted) == set(volumes) | claims, workload.name
         assert volumes["kafka"]["secret"]["secretName"] == "lastunit-kafka", workload.name
         assert all(Path(file).parent == Path(mounted["kafka"]) for file in files), workload.name

@@ -18,14 +18,17 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 
 from processor import lane as module
+from processor import transactions
 from processor.deck import Deck
 from processor.exits import Exit, FatalError
-from processor.lane import Lane, State
+from processor.lane import Lane
 from processor.metrics import Metrics
 from processor.plan import Lane as Facts
 from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
 from processor.stock import Settings
+from processor.store import Change, Reach, StoreError
+from processor.transactions import State
 from processor.writer import Names
 from schemas.codec import encode
 from schemas.records import StockAdjusted
@@ -53,8 +56,10 @@ class Brokers:
     transactions: list[int] = field(default_factory=list)
     fences: int = 0
     foreign: int | None = None
+    hidden: bool = False
+    ends_written: dict[str, int] = field(default_factory=dict)
 
-    async def commit(self, writes: Any, positions: Any) -> None:
+    async def commit(self, writes: Any, positions: Any) -> dict[str, int]:
         """Write a transaction, or do what the script says: (whether it comes true, what is answered)."""
         true, error = self.script.pop(0) if self.script else (True, None)
         if true:
@@ -62,6 +67,7 @@ class Brokers:
             self.transactions.append(len(writes))
         if error is not None:
             raise error
+        return self.ends_written
 
     async def fence(self) -> None:
         """Shut older producers out; a foreign owner may have committed before."""
@@ -75,6 +81,10 @@ class Brokers:
     async def positions(self, partitions: Any) -> Any:
         """Return the group's positions."""
         return {tp: self.committed[tp] for tp in partitions if tp in self.committed}
+
+    async def unexplained(self, _tp: Any, _gaps: Any) -> str:
+        """Say whether only markers stand where nothing was handed over."""
+        return "" if self.hidden else "they are gone"
 
     async def ends(self, partitions: Any) -> Any:
         """Return log ends: no adjustment that was not delivered."""
@@ -96,8 +106,10 @@ def failures() -> list[BaseException]:
 @pytest.fixture
 async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lane]:
     """Return an open lane at the start of its topics."""
-    monkeypatch.setattr(module, "BACKOFF_S", (0,))
-    reader: Any = type("Reader", (), {"committed": brokers.positions, "ends": brokers.ends})
+    monkeypatch.setattr(transactions, "BACKOFF_S", (0,))
+    reader: Any = type(
+        "Reader", (), {"committed": brokers.positions, "ends": brokers.ends, "unexplained": brokers.unexplained}
+    )
     deck = Deck(
         client={},
         names=Names(group="g", prefix=""),
@@ -115,7 +127,7 @@ async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pyt
     opened.committed = dict.fromkeys(Source)
     opened.resume(failures.append)
     yield opened
-    await opened.close()
+    await opened.end()
 
 
 @pytest.fixture
@@ -158,7 +170,7 @@ async def test_a_transaction_of_unknown_outcome_happens_once(
     assert found.quantity == 1
     deliver(1)
     await until(lambda: lane.next[Source.ADJUSTMENTS] == 2)
-    assert lane.view.levels[b"S"].count(b'"quantity":2') == 1
+    assert (lane.view.levels.get(b"S") or b"").count(b'"quantity":2') == 1
 
 
 async def test_memory_does_not_move_before_the_commit(
@@ -168,7 +180,7 @@ async def test_memory_does_not_move_before_the_commit(
     brokers.script = [(False, RequestTimedOutError())] * 50
     deliver(0)
     await until(lambda: brokers.fences > 10)
-    assert lane.view.levels == {}
+    assert len(lane.view.levels) == 0
     assert lane.next[Source.ADJUSTMENTS] == 0
     await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
     assert len(brokers.transactions) == 1
@@ -185,7 +197,7 @@ async def test_a_fenced_lane_ends_the_worker(
     assert isinstance(fatal, FatalError)
     assert fatal.code is Exit.FENCED
     assert brokers.fences == 0
-    assert lane.view.levels == {}
+    assert len(lane.view.levels) == 0
 
 
 async def test_a_position_that_is_neither_side_of_the_batch_ends_the_worker(
@@ -215,8 +227,48 @@ async def test_what_brokers_refuse_for_good_stops_the_lane_alone(
 async def test_a_hole_in_the_log_stops_the_lane_alone(lane: Lane, deliver: Callable[[int], None]) -> None:
     """It never passes silently."""
     deliver(3)
-    assert lane.state is State.WEDGED
+    await until(lambda: lane.state is State.WEDGED)
     assert "offset 0 should come next, 3 came" in lane.reason
+    assert lane.next[Source.ADJUSTMENTS] == 0
+
+
+async def test_a_step_back_in_the_log_stops_the_lane_at_once(lane: Lane, deliver: Callable[[int], None]) -> None:
+    """The log was cut or replaced: there is nothing to look at."""
+    deliver(0)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 1)
+    deliver(0)
+    assert lane.state is State.WEDGED
+    assert "offset 1 should come next, 0 came" in lane.reason
+
+
+async def test_markers_in_the_log_are_passed_over_in_order(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """Where nothing was left out that anybody should have, the lane goes on behind it, at the log's end too."""
+    brokers.hidden = True
+    deliver(2)
+    deliver(3)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 4)
+    end = Share(source=Source.ADJUSTMENTS, partition=0, session=lane.session, records=[], upto=6)
+    lane.deliver(end)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 6)
+    deliver(6)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 7)
+    assert (level := lane.view.level("S")) is not None
+    assert level.quantity == 3
+    assert {position.offset for position in brokers.committed.values()} == {7, 0}
+
+
+async def test_a_batch_that_cannot_be_read_stops_the_lane_with_its_place(
+    lane: Lane, deliver: Callable[[int], None]
+) -> None:
+    """The client has tried again; what stands there is for an operator, and what came before is decided."""
+    bad = Share(source=Source.ORDERS, partition=0, session=lane.session, records=[], upto=0, fault="offset 0: no")
+    deliver(0)
+    lane.deliver(bad)
+    await until(lambda: lane.state is State.WEDGED)
+    assert lane.reason == "order.confirmed: offset 0: no"
+    assert lane.next[Source.ADJUSTMENTS] == 1
 
 
 async def test_a_share_of_an_older_session_is_dropped(lane: Lane) -> None:
@@ -291,7 +343,7 @@ async def test_a_batch_with_large_consequences_is_divided(
         deliver(offset)
     await until(lambda: lane.next[Source.ADJUSTMENTS] == 8)
     assert brokers.transactions == [2] * 8
-    assert lane.view.levels[b"S"].count(b'"quantity":8') == 1
+    assert (lane.view.levels.get(b"S") or b"").count(b'"quantity":8') == 1
     assert {tp.topic: at.offset for tp, at in brokers.committed.items()}["stock.adjusted"] == 8
 
 
@@ -311,11 +363,33 @@ async def test_records_that_break_the_rule_stop_the_lane_alone(
     assert failures == []
 
 
+async def test_tables_that_cannot_be_kept_end_the_worker_before_it_decides_on_without_them(
+    lane: Lane,
+    brokers: Brokers,
+    failures: list[BaseException],
+    deliver: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk after the commit: what is committed is in the topics, and nothing more is decided on old rows."""
+
+    def full(_: object) -> None:
+        raise StoreError("No space left on device")
+
+    monkeypatch.setattr(lane.view.store, "take", full)
+    deliver(0)
+    deliver(1)
+    await until(lambda: failures)
+    assert isinstance(failures[0], FatalError)
+    assert failures[0].code is Exit.STATE
+    assert "No space left" in failures[0].reason
+    assert len(brokers.transactions) == 1
+
+
 async def test_a_row_that_cannot_be_read_is_not_the_fault_of_the_record_that_meets_it(
     lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
 ) -> None:
     """An older worker on a newer one's tables stops the partition; the record is not buried."""
-    lane.view.levels[b"S"] = b'{"v": 2}'
+    lane.view.store.take(Change(levels={b"S": b'{"v": 2}'}, lines={}, at=1, reach=Reach()))
     deliver(0)
     await until(lambda: lane.state is State.WEDGED)
     assert "a row of the tables cannot be read" in lane.reason
@@ -329,7 +403,31 @@ async def test_a_stopped_lane_keeps_its_reason_when_its_transaction_fails_too(
     brokers.script = [(False, RequestTimedOutError())] * 10**6
     deliver(0)
     await until(lambda: brokers.fences > 2)
-    deliver(7)
+    deliver(0)
     await lane.pause(5)
     assert lane.state is State.WEDGED
-    assert "offset 1 should come next, 7 came" in lane.reason
+    assert "offset 1 should come next, 0 came" in lane.reason
+
+
+async def test_what_was_fetched_for_a_lane_is_nothing_to_its_successor(lane: Lane) -> None:
+    """It comes from another position, and would look like a log that leaves records out."""
+    former = lane.session
+    following = Lane(0, lane.deck, lane.writer)
+    following.facts, following.next, following.committed = lane.facts, {**lane.next}, {**lane.committed}
+    following.resume(lambda _: None)
+    following.deliver(Share(source=Source.ADJUSTMENTS, partition=0, session=former, records=[Record(7, b"")]))
+    assert following.session > former
+    assert following.state is State.OPEN
+    assert not following._doubtful
+    assert not following.inbox.waiting(Source.ADJUSTMENTS)
+    await following.end()
+
+
+async def test_the_reach_names_the_tables_topics_only(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None]
+) -> None:
+    """A dead letter may stand in the same partition of its own topic: nobody reads a table from there."""
+    brokers.ends_written = {"stock.level": 4, "stock.deadletter": 9}
+    deliver(0)
+    await until(lambda: lane.view.store.reach.highest)
+    assert lane.view.store.reach.read == {"stock.level": 4}

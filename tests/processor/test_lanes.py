@@ -1,5 +1,6 @@
 """What a worker's watchdog sees: an opening that moves is no hang, one that does not is, and so is silence."""
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import Any
@@ -7,13 +8,17 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
+from processor import opening
 from processor.deck import Deck
-from processor.lane import Lane, State
+from processor.exits import Exit
+from processor.lane import Lane
 from processor.lanes import Lanes
 from processor.metrics import Metrics
 from processor.sources import Source
 from processor.stock import Settings
+from processor.transactions import State
 from processor.writer import Names, Writer
+from schemas.cluster import ClusterError
 from schemas.words import Policy
 
 LONG_S = 500.0
@@ -73,3 +78,31 @@ async def test_records_that_wait_in_silence_are_a_hang(lanes: Lanes) -> None:
     at = TopicPartition("order.confirmed", 0)
     lanes.progress.note({at: 3}, {at: 4}, time.monotonic() - LONG_S)
     assert lanes.stuck_s >= LONG_S
+
+
+async def _nowhere(_: object) -> None:
+    """Seek nowhere: no lane of these tests gets so far."""
+
+
+@pytest.mark.parametrize(("answers", "code"), [(2, None), (10**6, Exit.CLUSTER)])
+async def test_brokers_in_trouble_keep_a_partition_waiting_and_end_the_worker_only_in_the_end(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch, answers: int, code: Exit | None
+) -> None:
+    """The third try finds a newer assignment and gives way; where all fail, the worker says whose fault it is."""
+    asked = 0
+
+    def topic_ids() -> dict[Source, str]:
+        nonlocal asked
+        asked += 1
+        if asked <= answers:
+            raise ClusterError("no broker answers")
+        return {}
+
+    monkeypatch.setattr(opening, "OPEN_AGAIN_S", 0.0)
+    monkeypatch.setattr(opening, "OPEN_S", 1.0)
+    lanes._lanes.clear()
+    lanes.deck = replace(lanes.deck, topic_ids=topic_ids)
+    await lanes.assign({0}, set(), lambda: False, _nowhere)
+    await asyncio.wait(lanes.openings.tasks.values(), timeout=10)
+    assert (lanes.failed.result().code if lanes.failed.done() else None) == code
+    assert asked > 2

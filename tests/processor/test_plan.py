@@ -12,7 +12,8 @@ from processor.inbox import Item
 from processor.plan import Lane, Plan, plan
 from processor.sources import Source
 from processor.stock import Settings
-from processor.store import View
+from processor.store import Change, Reach, View
+from processor.store_memory import Memory
 from schemas.codec import decode, encode
 from schemas.partition import partition_of
 from schemas.records import DeadLetter, OrderConfirmed, OrderOutcome, StockAdjusted, StockLevel
@@ -38,7 +39,7 @@ class Record:
 @pytest.fixture
 def view() -> View:
     """Return empty tables."""
-    return View({}, {})
+    return View(Memory())
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def run(view: View) -> Callable[..., Plan]:
 
     def decide(*items: Item, lane: Lane = LANE) -> Plan:
         done = plan(items, lane, NOW, view, SETTINGS)
-        view.commit(done.levels, done.level_bytes, done.lines)
+        view.commit(done.levels, Change(levels=done.level_bytes, lines=done.lines, at=NOW, reach=Reach()))
         return done
 
     return decide
@@ -98,7 +99,9 @@ def test_the_next_batch_stands_on_the_one_before(run: Callable[..., Plan]) -> No
 def test_what_is_written_is_what_the_tables_hold(run: Callable[..., Plan], view: View) -> None:
     """Byte for byte: the tables are the topics."""
     done = run(count(0, 5), order(0))
-    held = {**view.levels, **view.lines}
+    memory = view.store
+    assert isinstance(memory, Memory)
+    held = {**memory.levels, **memory.lines}
     assert held == {write.key: write.value for write in done.writes}
     assert orjson.loads(held[b"S"])["source"] == {"adjusted-id": 0, "orders-id": 0}
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from processor.marks import Mark
 from processor.positions import Evidence, Stop, resume
 
-KNOWN = Evidence(topic_id="new", committed=7, committed_id="new", in_state=6, start=0, end=10)
+NEW, OLD, NOBODY = Mark(topic_id="new"), Mark(topic_id="old"), Mark(topic_id="")
+KNOWN = Evidence(topic_id="new", committed=7, mark=NEW, in_state=6, start=0, end=10)
 
 
 @pytest.mark.parametrize(
@@ -15,12 +17,14 @@ KNOWN = Evidence(topic_id="new", committed=7, committed_id="new", in_state=6, st
         ({}, 7),
         ({"in_state": None}, 7),
         ({"committed": 9}, 9),
-        ({"committed": None, "committed_id": ""}, 7),
+        ({"committed": None, "mark": NOBODY}, 7),
         ({"committed": 3, "in_state": 8}, 9),
         ({"committed": None, "in_state": None, "start": 4}, 4),
         ({"committed": 10, "in_state": 9}, 10),
         ({"committed": 7, "start": 7}, 7),
-        ({"committed_id": ""}, 7),
+        ({"mark": NOBODY}, 7),
+        ({"mark": NOBODY, "committed": 2}, 7),
+        ({"mark": NOBODY, "committed": 0, "in_state": None}, 0),
         ({"former": ("old",)}, 7),
         ({"committed": None, "former": ("old",)}, 7),
         ({"in_state": None, "former": ("old",)}, 7),
@@ -34,8 +38,10 @@ def test_a_lane_goes_on_at_the_greater_of_both_marks(change: dict[str, object], 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"committed_id": "old"}, "made anew"),
-        ({"committed": None, "committed_id": "", "in_state": None, "former": ("old",)}, "tables belong to old"),
+        ({"mark": OLD}, "made anew"),
+        ({"mark": NOBODY, "committed": 8}, "the group's position 8 was set by nobody of ours"),
+        ({"mark": NOBODY, "committed": 1, "in_state": None}, "was set by nobody of ours"),
+        ({"committed": None, "mark": NOBODY, "in_state": None, "former": ("old",)}, "tables belong to old"),
         ({"committed": 3, "in_state": None, "start": 4}, "offsets 3 to 3 were deleted before they were read"),
         ({"in_state": 10}, "it was truncated"),
         ({"committed": 11, "in_state": None}, "it was truncated"),

@@ -12,7 +12,8 @@ from processor import options, private
 from processor.dead import ORIGINAL_MAX, letter
 from processor.metrics import Metrics
 from processor.plan import Plan
-from processor.store import LEVELS_CACHED, Partitions, View
+from processor.store import LEVELS_CACHED, Change, Reach, View
+from processor.store_memory import Memory
 from processor.web import Health, address, serve
 from processor.writer import Names
 from schemas.codec import encode
@@ -40,6 +41,11 @@ def level(sku: str, quantity: int = 1) -> StockLevel:
     return StockLevel(
         sku=sku, quantity=quantity, version=1, paused=None, policy=Policy.REJECT, cause=cause, source={}, updated_at=1
     )
+
+
+def change(levels: dict[bytes, bytes], lines: dict[bytes, bytes] | None = None) -> Change:
+    """Return what a transaction has committed."""
+    return Change(levels=levels, lines=lines or {}, at=1, reach=Reach())
 
 
 def test_a_dead_letter_names_the_place_and_keeps_the_bytes() -> None:
@@ -95,39 +101,26 @@ def test_tls_files_that_cannot_be_read_are_a_fault_of_the_configuration() -> Non
         options.client(Kafka(bootstrap="a:1", options=chosen))
 
 
-def test_a_partition_starts_empty_and_is_forgotten_as_a_whole() -> None:
-    """Whatever it held before; null values delete."""
-    memory = Partitions()
-    memory.open(1)
-    memory.apply(1, [(b"a", b"1"), (b"b", b"2"), (b"a", None)])
-    memory.open(2)
-    assert memory.sizes() == {1: 1, 2: 0}
-    memory.open(1)
-    assert memory.sizes() == {1: 0, 2: 0}
-    memory.drop(1)
-    memory.drop(1)
-    assert memory.sizes() == {2: 0}
-
-
 def test_the_view_decodes_what_the_tables_hold_and_follows_commits() -> None:
     """A level is decoded once, then kept; a commit replaces it."""
-    view = View({b"S": encode(level("S"))}, {})
+    view = View(Memory())
+    view.store.take(change({b"S": encode(level("S"))}))
     first = view.level("S")
     assert first == level("S")
     assert view.level("S") is first
     assert view.level("T") is None
     assert view.line(b"x") is None
     newer = level("S", 7)
-    view.commit({"S": newer}, {b"S": encode(newer)}, {b"o|S": b"{}"})
+    view.commit({"S": newer}, change({b"S": encode(newer)}, {b"o|S": b"{}"}))
     assert view.level("S") is newer
-    assert view.lines == {b"o|S": b"{}"}
+    assert view.lines.get(b"o|S") == b"{}"
 
 
 def test_decoded_levels_are_bounded_and_still_right_when_forgotten() -> None:
     """Beyond the bound all are forgotten and decoded again from the bytes."""
-    view = View({}, {})
+    view = View(Memory())
     many = {f"S{number}": level(f"S{number}", number) for number in range(LEVELS_CACHED + 1)}
-    view.commit(many, {b"S5": encode(many["S5"])}, {})
+    view.commit(many, change({b"S5": encode(many["S5"])}))
     found = view.level("S5")
     assert found == many["S5"]
     assert found is not many["S5"]

@@ -71,6 +71,41 @@ def test_a_line_that_is_known_changes_whatever_its_age(hub: Any) -> None:
     assert hub.rows(decided) == [("s_1_1", "accepted", 0, 0, -3, 5, 3)]
 
 
+def test_a_line_that_nothing_has_changed_for_a_horizon_is_forgotten(hub: Any, make_order: Any) -> None:
+    """With and without its row the update is too old and frees nothing: the tables may drop the row at any moment."""
+    hub.adjust("set", 5)
+    hub.sell("s_1_1", 3)
+    late = {"revision": 2, "ordered_at": NOW, "received_at": hub.now + 90 * DAY + 1}
+    update = make_order("s_1_1", 0, **late)
+    row = hub.lines[b"s_1_1|MUG"]
+    known = hub.decided(update)
+    del hub.lines[b"s_1_1|MUG"]
+    forgotten = hub.decided(update)
+    assert row.held == 3
+    assert hub.rows(known) == hub.rows(forgotten) == [("s_1_1", "too_old", 0, 0, 0, 2, None)]
+
+
+def test_a_line_is_remembered_for_a_horizon_after_its_last_decision(hub: Any) -> None:
+    """A millisecond earlier the same cancel frees its units."""
+    hub.adjust("set", 5)
+    hub.sell("s_1_1", 3)
+    decided = hub.sell("s_1_1", 0, revision=2, received_at=hub.now + 90 * DAY)
+    assert hub.rows(decided) == [("s_1_1", "accepted", 0, 0, -3, 5, 3)]
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize("kind", ["add", "set"])
+def test_a_line_that_has_waited_for_longer_than_the_horizon_gets_nothing(hub: Any, kind: str, *, dropped: bool) -> None:
+    """It leaves the list with and without its row, and the units stay for those who still want them."""
+    hub.adjust("set", 0)
+    hub.sell("s_1_1", 3)
+    if dropped:
+        del hub.lines[b"s_1_1|MUG"]
+    decided = hub.adjust(kind, 5, adjustment_id="late", received_at=hub.now + 90 * DAY + 1)
+    assert [row[0] for row in hub.rows(decided)] == ["adj_late"]
+    assert hub.state() == (5, 3, None, [], 0)
+
+
 # Rule 1: duplicates, stale records, unchanged lines
 
 

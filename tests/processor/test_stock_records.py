@@ -149,7 +149,7 @@ def test_a_batch_gives_every_outcome_and_the_newest_level_of_each_sku(hub: Any, 
         (make_order("s_1_1", 0, revision=4), at("T", 16)),
     ]
     before = dict(hub.levels), dict(hub.lines)
-    changes = fold(inputs, 77, hub, hub.settings)
+    changes = fold(inputs, NOW + 77, hub, hub.settings)
     assert [(key, o.result, o.delta, o.version) for key, o in changes.outcomes] == [
         (b"s_1_1|MUG", "accepted", 2, 2),
         (b"s_1_1|MUG", "insufficient", 0, 3),
@@ -173,7 +173,7 @@ def test_a_batch_serves_and_closes_lines_of_the_same_batch(hub: Any, make_order:
         (make_order("s_2_1", 2), at("T", 2)),
         (make_adjustment("set", 2, adjustment_id="b"), at("T", 3)),
     ]
-    changes = fold(inputs, 77, hub, hub.settings)
+    changes = fold(inputs, NOW + 77, hub, hub.settings)
     assert [(key, o.result, o.version) for key, o in changes.outcomes] == [
         (b"s_1_1|MUG", "unstocked", None),
         (b"adj_a|MUG", "applied", 1),

@@ -25,7 +25,7 @@ CONFIG = Config(kafka=Kafka(bootstrap="127.0.0.1:1"))
 class Broken:
     """A client whose every call fails in a way that nobody expects."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         """Take what a client takes."""
 
     def list_topics(self, **_: Any) -> Any:
@@ -138,7 +138,7 @@ def producer_of(failures: int, groups: list[object]) -> Callable[[Any], Any]:
     """Return a producer whose first marks are refused: the group has changed since it was asked."""
 
     class Producer:
-        def __init__(self, _: Any) -> None:
+        def __init__(self, *_: Any, **__: Any) -> None:
             self.left = failures
 
         def send_offsets_to_transaction(self, _: Any, group: object, __: float) -> None:

@@ -150,9 +150,21 @@ class Shop:
 
 
 @pytest.fixture
-def shop(config_file: Any, service: Any, eventually: Any) -> Shop:
+def store() -> str:
+    """Return where the tables are: a test is parametrised over both where that can make a difference."""
+    return "memory"
+
+
+@pytest.fixture
+def processor(store: str, tmp_path: Path) -> dict[str, object]:
+    """Return the deployment's settings of the processor; tests may add to them before they ask for `shop`."""
+    return {"session_timeout_ms": 6000, "batch_max": 100, "store": store, "state_dir": str(tmp_path / "state")}
+
+
+@pytest.fixture
+def shop(config_file: Any, service: Any, eventually: Any, processor: dict[str, object]) -> Shop:
     """Return a deployment with topics of its own and short sessions."""
-    path = config_file([CHANNEL], {"processor": {"session_timeout_ms": 6000, "batch_max": 100}})
+    path = config_file([CHANNEL], {"processor": processor})
     return Shop(path, service, eventually)
 
 

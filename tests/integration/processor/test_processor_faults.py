@@ -6,6 +6,7 @@ import signal
 import time
 from typing import Any
 
+import pytest
 from confluent_kafka.admin import AdminClient
 
 from compose.runner.deployment import create_topics
@@ -20,6 +21,7 @@ def stock(shop: Any) -> None:
         shop.adjust(sku, "set", 40, f"count-{sku}")
 
 
+@pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def test_a_worker_killed_in_the_middle_of_its_work_loses_and_doubles_nothing(
     shop: Any, audit: Any, day: Any, kill: Any
 ) -> None:
