@@ -16,6 +16,9 @@ from processor.store_memory import MemoryShelf
 from processor.writer import Names
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
+TABLES = (STOCK_LEVEL, ORDER_OUTCOME)
+"""The topics that are the tables' changelogs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deck:
@@ -65,9 +68,6 @@ class Deck:
         """Return a lane's two source partitions."""
         return {source: self.source(source, partition) for source in Source}
 
-    def changelogs(self, partition: int) -> tuple[TopicPartition, TopicPartition]:
-        """Return the partitions of `stock.level` and `order.outcome` that belong to a lane."""
-        return (
-            TopicPartition(self.names.topic(STOCK_LEVEL), partition),
-            TopicPartition(self.names.topic(ORDER_OUTCOME), partition),
-        )
+    def changelogs(self, partition: int) -> dict[TopicPartition, str]:
+        """Return the partitions of the tables' topics that belong to a lane, with the topics' bare names."""
+        return {TopicPartition(self.names.topic(topic), partition): topic for topic in TABLES}

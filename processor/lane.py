@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from processor.deck import Deck
+from processor.deck import TABLES, Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.inbox import Clearance, Inbox, Item
 from processor.plan import Plan, plan
@@ -20,12 +20,10 @@ from processor.store import Change, Reach, Store, StoreError, View
 from processor.store_memory import Memory
 from processor.transactions import AbandonedError, State, Transactions
 from processor.writer import Writer
-from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
 
 log = logging.getLogger(__name__)
 
 INBOX_BATCHES = 2
-TABLES = (STOCK_LEVEL, ORDER_OUTCOME)
 TRANSACTION_BYTES = 16 * 1_048_576
 """Values in one transaction; a batch with larger consequences (each `add` can settle a thousand lines) is divided."""
 
@@ -44,7 +42,6 @@ class Lane(Transactions):
     def __init__(self, partition: int, deck: Deck, writer: Writer) -> None:
         """Start closed; `processor.opening` opens it."""
         super().__init__(partition, deck, writer)
-        self.view = View(Memory())
         self.next: dict[Source, int] = {}
         self.inbox = Inbox(deck.batch_max * INBOX_BATCHES)
         self.reason = ""

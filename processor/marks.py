@@ -7,7 +7,7 @@ for whoever owns the partition next.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from processor.limit import Limit
@@ -27,6 +27,8 @@ class Mark:
         ahead: the highest offset in the tables that means nothing any more, since the log was cut before it.
         dead: the offsets that were given up lately, rising.
         accept: below this offset an operator has accepted that records are given up: they do not count.
+        state: the highest offset of the last levels that were written with a position: the tables have it, or lack
+            decisions that were committed.
 
     """
 
@@ -36,6 +38,7 @@ class Mark:
     ahead: int | None = None
     dead: tuple[int, ...] = ()
     accept: int = 0
+    state: int | None = None
 
     def text(self) -> str:
         """Return the metadata: the topic's id alone, unless there is more to say."""
@@ -45,6 +48,7 @@ class Mark:
             "ahead": "" if self.ahead is None else str(self.ahead),
             "dead": ",".join(map(str, steps)),
             "accept": str(self.accept) if self.accept else "",
+            "state": "" if self.state is None else str(self.state),
         }
         return SEPARATOR.join([self.topic_id, *(f"{name}={value}" for name, value in more.items() if value)])
 
@@ -52,15 +56,21 @@ class Mark:
         """Return what has been given up once `offsets` are as well, as far as it counts."""
         return (*self.dead, *(offset for offset in offsets if offset >= self.accept))
 
-    def after(self, upto: int, offsets: Sequence[int], limit: Limit) -> "Mark":
-        """Return what a lane commits with position `upto` when it gives up `offsets`, without what is outgrown."""
+    def after(self, upto: int, offsets: Sequence[int], state: int | None, limit: Limit) -> "Mark":
+        """
+        Return what a lane commits with position `upto`, without what is outgrown.
+
+        The lane gives up `offsets`, and writes levels of up to offset `state`; None where it writes none.
+        """
+        state = self.state if state is None else state
         if not (self.told or self.dead or offsets or self.accept or self.ahead is not None):
-            return self
+            return replace(self, state=state)
         return Mark(
             topic_id=self.topic_id,
             ahead=self.ahead if self.ahead is not None and upto <= self.ahead else None,
             dead=limit.lately(self.given_up(offsets), upto),
             accept=self.accept if upto < self.accept else 0,
+            state=state,
         )
 
 
@@ -68,7 +78,7 @@ def read(text: str) -> Mark:
     """Return the mark in a position's metadata; what a newer version has added is passed over."""
     topic_id, *words = text.split(SEPARATOR)
     found = dict(word.partition("=")[::2] for word in words)
-    ahead = _numbers(found.get("ahead", ""))
+    ahead, state = _numbers(found.get("ahead", "")), _numbers(found.get("state", ""))
     return Mark(
         topic_id=topic_id,
         told=found.get("moved", found.get("told", "")),
@@ -76,6 +86,7 @@ def read(text: str) -> Mark:
         ahead=ahead[0] if ahead else None,
         dead=tuple(accumulate(_numbers(found.get("dead", "")))),
         accept=sum(_numbers(found.get("accept", ""))),
+        state=state[0] if state else None,
     )
 
 

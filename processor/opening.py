@@ -20,8 +20,8 @@ from processor.exits import Exit, FatalError, WedgedError
 from processor.expiry import cutoff
 from processor.lane import Lane
 from processor.plan import Lane as LaneFacts
-from processor.positions import Evidence, Stop, carried, resume
-from processor.recovery import open_store, recover
+from processor.positions import Behind, Evidence, Stop, carried, resume
+from processor.recovery import AheadError, open_store, recover
 from processor.sources import Source
 from processor.store import StoreError, View
 from schemas.cluster import ClusterError
@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 OPEN_S = 60.0
 """How long brokers may leave an opening without an answer, or with one that says to come again."""
 OPEN_AGAIN_S = 0.5
+BEHIND_S = 12.0
+"""
+How long a log that ends too soon is asked for again.  A broker that was silent for so long that it was replaced answers
+as the leader that it was until it hears of it; longer than its clients' knowledge of leaders lasts, it cannot.
+"""
 
 
 class OvertakenError(Exception):
@@ -42,7 +47,8 @@ async def keep_opening(lane: Lane, current: Callable[[], bool], slots: asyncio.S
     """
     Do what `open_lane` does, again where brokers are in trouble; the worker's other partitions do not notice.
 
-    Each try takes one of `slots`.  Raises what `open_lane` raises, and `FatalError` when tries took `OPEN_S` in all.
+    Each try takes one of `slots`.  Raises what `open_lane` raises (`AheadError` only after `BEHIND_S`), and
+    `FatalError` when tries took `OPEN_S` in all.
     """
     tried_s = 0.0
     while True:
@@ -52,14 +58,22 @@ async def keep_opening(lane: Lane, current: Callable[[], bool], slots: asyncio.S
                 return await open_lane(lane, current)
         except (ProducerFenced, IllegalStateError):
             raise
-        except (ClusterError, KafkaError, TimeoutError) as error:
+        except (ClusterError, KafkaError, TimeoutError, AheadError) as error:
             lane.busy_since = time.monotonic()
             tried_s += lane.busy_since - began + OPEN_AGAIN_S
-            if tried_s > OPEN_S:
-                raise FatalError(Exit.CLUSTER, f"partition {lane.partition} does not open: {error!r}") from error
+            _check_patience(lane.partition, error, tried_s)
             log.warning("partition %d does not open yet: %r", lane.partition, error)
         await asyncio.sleep(OPEN_AGAIN_S)
         lane.busy_since = None  # it may wait for others' reading now
+
+
+def _check_patience(partition: int, error: Exception, tried_s: float) -> None:
+    """Raise what ends the tries once they have taken too long."""
+    if isinstance(error, AheadError):
+        if tried_s > BEHIND_S:
+            raise error
+    elif tried_s > OPEN_S:
+        raise FatalError(Exit.CLUSTER, f"partition {partition} does not open: {error!r}") from error
 
 
 async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
@@ -72,6 +86,7 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
 
     Raises:
         OvertakenError: it is not.
+        AheadError: the log, as it is told, ends before what was committed.
         WedgedError: the partition must not go on by itself.
         FatalError: its tables cannot be kept.
 
@@ -100,6 +115,8 @@ async def open_lane(lane: Lane, current: Callable[[], bool]) -> None:
 
 def _position(source: Source, known: Evidence) -> int:
     match resume(known):
+        case Behind(reason):
+            raise AheadError(f"{source}: {reason}")
         case Stop(reason):
             raise WedgedError(f"{source}: {reason}")
         case position:

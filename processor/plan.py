@@ -71,6 +71,10 @@ class Plan:
         """Return the offsets of a source's records that became dead letters, rising."""
         return sorted(offset for which, offset, _ in self.buried if which is source)
 
+    def reached(self, topic_id: str) -> int | None:
+        """Return the highest offset of a source that the levels come from, None where they come from none."""
+        return max((level.source[topic_id] for level in self.levels.values() if topic_id in level.source), default=None)
+
 
 def plan(items: Sequence[Item], lane: Lane, now: int, tables: Tables, settings: Settings) -> Plan:
     """Decide `items` in order at time `now` (ms); `tables` are only read."""

@@ -43,6 +43,11 @@ class Stop:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Behind(Stop):
+    """The tables lack what was committed with the position: their log was cut, or told by a leader that is none now."""
+
+
 def resume(known: Evidence) -> int | Stop:
     """
     Return the offset to go on at, or why there is none.
@@ -75,7 +80,19 @@ def _position(known: Evidence) -> int | Stop | None:
     if not known.mark.topic_id and known.committed > (known.start if decided is None else decided):
         # Set back by somebody it is harmless: the tables know better, and what is read again is known.
         return Stop(f"the group's position {known.committed} was set by nobody of ours: it may pass over records")
-    return max(known.committed, -1 if decided is None else decided)
+    return _backed(known, max(known.committed, -1 if decided is None else decided))
+
+
+def _backed(known: Evidence, position: int) -> int | Behind:
+    """Return `position` if the tables have the levels that were written with it."""
+    state, found = known.mark.state, known.in_state
+    if state is None or (found is not None and found >= state):
+        return position
+    have = "nothing" if found is None else f"what came of the records up to {found}"
+    return Behind(
+        f"levels of records up to {state} were committed, but the tables' topics have {have}: they were cut, and "
+        "decisions are lost"
+    )
 
 
 def _anew(known: Evidence, evidence: str) -> Stop:
@@ -90,4 +107,4 @@ def carried(known: Evidence) -> Mark:
     if known.mark.topic_id != known.topic_id:
         return Mark(topic_id=known.topic_id)
     dead = tuple(offset for offset in known.mark.dead if offset < (known.committed or 0))
-    return Mark(topic_id=known.topic_id, ahead=ahead, dead=dead, accept=known.mark.accept)
+    return Mark(topic_id=known.topic_id, ahead=ahead, dead=dead, accept=known.mark.accept, state=known.mark.state)

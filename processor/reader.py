@@ -138,6 +138,11 @@ class Reader:
             await consumer.stop()
 
 
+def place(records: Sequence[ConsumerRecord]) -> TopicPartition:
+    """Return whose records a share of a log holds."""
+    return TopicPartition(records[0].topic, records[0].partition)
+
+
 class _Admin(AIOKafkaAdminClient):  # type: ignore[misc] # aiokafka ships no types
     """
     Tells a group without positions from a coordinator that cannot answer.

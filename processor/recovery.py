@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 
 from processor.deck import Deck
 from processor.exits import WedgedError
+from processor.reader import place
 from processor.replay import Ageing, Ahead, Unusable, changes, resume
 from processor.store import Change, Reach, Store
 
@@ -20,10 +21,10 @@ T = TypeVar("T")
 
 class AheadError(WedgedError):
     """
-    The log ends before the store does.
+    The log ends before the store does, or before what a position was committed with.
 
-    Behind a fence the log has lost something.  Without one, a transaction may be committed whose markers are not
-    written yet: then the log is said to end before it.
+    Behind a fence the log has lost something, or a leader that is none any more has told its end.  Without a fence, a
+    transaction may be committed whose markers are not written yet: then the log is said to end before it.
     """
 
 
@@ -70,9 +71,9 @@ async def recover(deck: Deck, partition: int, store: Store, before: int, moved: 
         StoreError: the store cannot take it.
 
     """
-    tps = deck.changelogs(partition)
+    names = deck.changelogs(partition)
+    tps = list(names)
     starts, ends = await asyncio.gather(deck.reader.starts(tps), deck.reader.ends(tps))
-    names = {tp: tp.topic.removeprefix(deck.names.prefix) for tp in tps}
     found = resume(store.reach, _by_name(names, starts), _by_name(names, ends))
     match found:
         case Ahead(reason):
@@ -88,8 +89,7 @@ async def recover(deck: Deck, partition: int, store: Store, before: int, moved: 
     ageing = Ageing(horizon_ms=deck.settings.horizon_ms, before=before)
     async with deck.reader.log(tps, positions) as shares:
         async for records in shares:
-            topic = records[0].topic.removeprefix(deck.names.prefix)
-            for change in changes(topic, records, ageing):
+            for change in changes(names[place(records)], records, ageing):
                 store.take(change)
             moved(len(records))
             await asyncio.sleep(0)

@@ -106,7 +106,7 @@ async def look(deck: Deck, partition: int, read: Callable[[int], None]) -> Look:
 
 async def _highest(deck: Deck, partition: int, read: Callable[[int], None]) -> Mapping[str, int]:
     reach, count = Reach(), 0
-    async with deck.reader.log(deck.changelogs(partition)) as shares:
+    async with deck.reader.log(list(deck.changelogs(partition))) as shares:
         async for records in shares:
             try:
                 reach = merged(reach, Reach(highest=highest(records)))
@@ -184,7 +184,7 @@ def _position(found: Look, word: Word, token: str) -> OffsetAndMetadata:
         again = replace(mark, accept=stand.known.end if word.accept else mark.accept)
         return OffsetAndMetadata(stand.place, again.text())
     dead = tuple(offset for offset in mark.dead if offset < word.to)
-    return OffsetAndMetadata(word.to, replace(mark, moved=True, dead=dead).text())
+    return OffsetAndMetadata(word.to, replace(mark, moved=True, dead=dead, state=None).text())
 
 
 def _letter(found: Look, word: Word, token: str, now: int) -> DeadLetter:

@@ -176,11 +176,10 @@ class Standbys:
         self.read_back += count
 
     def _assign(self, consumer: AIOKafkaConsumer, stores: Mapping[int, Store]) -> None:
-        names = self._deck.names
         positions = {
-            tp: store.reach.read.get(tp.topic.removeprefix(names.prefix), 0)  # of an empty log nothing was read
+            tp: store.reach.read.get(name, 0)  # of an empty log nothing was read
             for partition, store in stores.items()
-            for tp in self._deck.changelogs(partition)
+            for tp, name in self._deck.changelogs(partition).items()
         }
         consumer.unsubscribe()
         if positions:
@@ -190,7 +189,7 @@ class Standbys:
 
     def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
         ageing = Ageing(horizon_ms=self._deck.settings.horizon_ms)
-        for change in changes(tp.topic.removeprefix(self._deck.names.prefix), records, ageing):
+        for change in changes(self._deck.changelogs(tp.partition)[tp], records, ageing):
             self._stores[tp.partition].take(change)
 
     async def _measure(self, consumer: AIOKafkaConsumer, partitions: Iterable[int]) -> None:

@@ -13,13 +13,16 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 from aiokafka.structs import OffsetAndMetadata
 
-from processor.deck import Deck
+from processor.deck import TABLES, Deck
 from processor.exits import Exit, FatalError, WedgedError
 from processor.marks import Mark
 from processor.plan import Lane as LaneFacts
-from processor.plan import Plan
+from processor.plan import Plan, Write
 from processor.producer import UnknownOutcomeError
 from processor.sources import Source
+from processor.store import View
+from processor.store_memory import Memory
+from processor.strays import left
 from processor.writer import REFUSED, Writer
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,8 @@ class Transactions:
     """
     What a lane has committed, and how it commits more.
 
-    `committed` are the positions of the last commit, `marks` what stood beside them, `seen` both as the group has them.
+    `committed` are the positions of the last commit, `marks` what stood beside them, `seen` both as the group has them;
+    `view` are the tables, which hold what is committed.
     """
 
     def __init__(self, partition: int, deck: Deck, writer: Writer) -> None:
@@ -57,6 +61,7 @@ class Transactions:
         self.deck = deck
         self.writer = writer
         self.facts = LaneFacts(partition=partition, partitions=deck.partitions, topic_ids={})
+        self.view = View(Memory())
         self.committed: dict[Source, int | None] = {}
         self.marks: dict[Source, Mark] = {}
         self.seen: Mapping[TopicPartition, OffsetAndMetadata] = {}
@@ -65,20 +70,23 @@ class Transactions:
     async def commit(self, done: Plan, after: Mapping[Source, int]) -> Mapping[str, int]:
         """Commit a batch; return where the tables' topics go on, as far as it is known."""
         marks = {
-            source: self._mark(source).after(offset, done.given_up(source), self.deck.limit)
+            source: self._mark(source).after(
+                offset, done.given_up(source), done.reached(self.facts.topic_ids[source]), self.deck.limit
+            )
             for source, offset in after.items()
         }
         positions = {
             self.deck.source(source, self.partition): OffsetAndMetadata(offset, marks[source].text())
             for source, offset in after.items()
         }
-        attempt, read = 0, {}
+        attempt, read, writes = 0, {}, done.writes
         while True:
             try:
-                read = await asyncio.wait_for(self.writer.commit(done.writes, positions), TRANSACTION_S)
+                read = await asyncio.wait_for(self.writer.commit(writes, positions), TRANSACTION_S)
             except (KafkaError, UnknownOutcomeError, TimeoutError) as error:
                 self.deck.metrics.retries.inc()
-                if await self._came_true(error, after):
+                came_true, writes = await self._outcome(error, done.writes, after)
+                if came_true:
                     break
                 await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
                 attempt += 1
@@ -102,9 +110,11 @@ class Transactions:
                 )
         return ""
 
-    async def _came_true(self, error: BaseException, after: Mapping[Source, int]) -> bool:
+    async def _outcome(
+        self, error: BaseException, writes: list[Write], after: Mapping[Source, int]
+    ) -> tuple[bool, list[Write]]:
         """
-        Find out whether the failed transaction was committed after all.
+        Find out whether the failed transaction was committed after all, and which of its `writes` are not in the log.
 
         The steps are those of an assignment: a new fence ends the transaction either way, and the group's position
         then says which: brokers from 4.0 on answer the fence only once the group has a commit's positions, older ones
@@ -116,16 +126,18 @@ class Transactions:
             raise AbandonedError from error
         log.warning("partition %d: transaction failed (%r), looking up its outcome", self.partition, error)
         try:
-            found = await asyncio.wait_for(self._fenced_positions(after), RESOLVE_S)
+            async with asyncio.timeout(RESOLVE_S):
+                found = await self._fenced_positions(after)
+                rest = await left(self.deck, self.partition, self.view.store.reach.read, writes)
         except (KafkaError, TimeoutError) as doubt:
             raise FatalError(Exit.DOUBT, f"partition {self.partition}: no outcome of {error!r}: {doubt!r}") from error
-        if found == dict(after):
-            return True
-        if found != self.committed:
+        if found != dict(after) and found != self.committed:
             raise FatalError(Exit.FENCED, f"partition {self.partition}: committed {found}, neither side of a batch")
+        if found == dict(after) and not any(write.topic in TABLES for write in rest):
+            return True, []
         if isinstance(error, REFUSED):
             raise WedgedError(f"a transaction is refused for good: {error!r}")
-        return False
+        return False, rest
 
     async def _fenced_positions(self, after: Mapping[Source, int]) -> dict[Source, int | None]:
         """Return the group's positions behind a new fence, or those of another owner, who is not to be fenced."""

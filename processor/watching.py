@@ -148,12 +148,13 @@ def _standing(lanes: Iterable[Lane]) -> Iterable[Standing]:
 async def _readers(lanes: Lanes) -> None:
     """Tell for how long an open transaction has kept readers of committed records waiting, in every partition."""
     deck, ages = lanes.deck, Ages[TopicPartition]()
-    tps = [tp for partition in range(deck.partitions) for tp in deck.changelogs(partition)]
+    names = {tp: name for partition in range(deck.partitions) for tp, name in deck.changelogs(partition).items()}
+    tps = list(names)
     while True:
         await asyncio.sleep(LAG_S)
         stable, high = await asyncio.gather(deck.reader.ends(tps), deck.reader.highs(tps))
         for tp, age in ages.note({tp: (stable[tp], high[tp]) for tp in tps}, time.monotonic()).items():
-            deck.metrics.stable.labels(tp.topic.removeprefix(deck.names.prefix), tp.partition).set(age)
+            deck.metrics.stable.labels(names[tp], tp.partition).set(age)
 
 
 async def _identity(lanes: Lanes) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import TopicPartition
@@ -24,14 +25,16 @@ from processor.exits import Exit, FatalError
 from processor.lane import Lane
 from processor.metrics import Metrics
 from processor.plan import Lane as Facts
+from processor.plan import Write
 from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
 from processor.stock import Settings
 from processor.store import Change, Reach, StoreError
 from processor.transactions import State
 from processor.writer import Names
-from schemas.codec import encode
-from schemas.records import StockAdjusted
+from schemas.codec import decode, encode
+from schemas.records import OrderOutcome, StockAdjusted, StockLevel
+from schemas.topics import ORDER_OUTCOME, STOCK_ADJUSTED, STOCK_LEVEL
 from schemas.words import AdjustmentKind, Policy
 
 NOW = 1_800_000_000_000
@@ -47,6 +50,16 @@ class Record:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+class Row(NamedTuple):
+    """A record in a log."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+
+
 @dataclass
 class Brokers:
     """Stands in for Kafka: each transaction follows the script, then all succeed."""
@@ -58,13 +71,22 @@ class Brokers:
     foreign: int | None = None
     hidden: bool = False
     ends_written: dict[str, int] = field(default_factory=dict)
+    log: dict[TopicPartition, list[Row]] = field(default_factory=dict)
+    strays: Callable[[Write], bool] = lambda _: False
+    stray_positions: bool = False
 
     async def commit(self, writes: Any, positions: Any) -> dict[str, int]:
         """Write a transaction, or do what the script says: (whether it comes true, what is answered)."""
         true, error = self.script.pop(0) if self.script else (True, None)
-        if true:
+        if true or self.stray_positions:
             self.committed = dict(positions)
+        if true:
             self.transactions.append(len(writes))
+        for write in writes:
+            tp = TopicPartition(write.topic, write.partition)
+            if true or self.strays(write):
+                log = self.log.setdefault(tp, [])
+                log.append(Row(tp.topic, tp.partition, len(log), write.key, write.value))
         if error is not None:
             raise error
         return self.ends_written
@@ -81,6 +103,21 @@ class Brokers:
     async def positions(self, partitions: Any) -> Any:
         """Return the group's positions."""
         return {tp: self.committed[tp] for tp in partitions if tp in self.committed}
+
+    async def starts(self, partitions: Any) -> Any:
+        """Return log starts."""
+        return dict.fromkeys(partitions, 0)
+
+    @asynccontextmanager
+    async def read(self, partitions: Any, positions: Any) -> AsyncIterator[Any]:
+        """Open the tables' logs."""
+
+        async def shares() -> AsyncIterator[Any]:
+            for tp in partitions:
+                if rows := self.log.get(tp, [])[positions[tp] :]:
+                    yield rows
+
+        yield shares()
 
     async def unexplained(self, _tp: Any, _gaps: Any) -> str:
         """Say whether only markers stand where nothing was handed over."""
@@ -107,9 +144,8 @@ def failures() -> list[BaseException]:
 async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lane]:
     """Return an open lane at the start of its topics."""
     monkeypatch.setattr(transactions, "BACKOFF_S", (0,))
-    reader: Any = type(
-        "Reader", (), {"committed": brokers.positions, "ends": brokers.ends, "unexplained": brokers.unexplained}
-    )
+    looks = {"committed": brokers.positions, "ends": brokers.ends, "unexplained": brokers.unexplained}
+    reader: Any = type("Reader", (), looks | {"starts": brokers.starts, "log": brokers.read})
     deck = Deck(
         client={},
         names=Names(group="g", prefix=""),
@@ -171,6 +207,34 @@ async def test_a_transaction_of_unknown_outcome_happens_once(
     deliver(1)
     await until(lambda: lane.next[Source.ADJUSTMENTS] == 2)
     assert (lane.view.levels.get(b"S") or b"").count(b'"quantity":2') == 1
+
+
+@pytest.mark.parametrize("positions", [True, False])
+@pytest.mark.parametrize(
+    "strays",
+    [
+        lambda _: True,
+        lambda write: write.topic == ORDER_OUTCOME,
+        lambda write: write.topic == STOCK_LEVEL,
+        lambda write: b'"adj_a0"' in write.value,
+        lambda _: False,
+    ],
+)
+async def test_what_a_late_marker_has_made_visible_is_not_written_again(
+    lane: Lane, brokers: Brokers, deliver: Callable[[int], None], strays: Callable[[Write], bool], *, positions: bool
+) -> None:
+    """KAFKA-19446: an aborted batch may stand in the log in part, its positions too; each row gets there once."""
+    brokers.script, brokers.strays, brokers.stray_positions = [(False, LOST), (False, LOST)], strays, positions
+    deliver(0)
+    deliver(1)
+    await until(lambda: lane.next[Source.ADJUSTMENTS] == 2)
+    outcomes = brokers.log[TopicPartition(ORDER_OUTCOME, 0)]
+    assert [decode(OrderOutcome, row.value).order_id for row in outcomes] == ["adj_a0", "adj_a1"]
+    assert [decode(OrderOutcome, row.value).version for row in outcomes] == [1, 2]
+    levels = brokers.log[TopicPartition(STOCK_LEVEL, 0)]
+    assert [decode(StockLevel, row.value).quantity for row in levels] == [2]
+    assert lane.view.level("S") == decode(StockLevel, levels[0].value)
+    assert {tp.topic: position.offset for tp, position in brokers.committed.items()}[STOCK_ADJUSTED] == 2
 
 
 async def test_memory_does_not_move_before_the_commit(

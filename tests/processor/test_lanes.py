@@ -14,6 +14,8 @@ from processor.exits import Exit
 from processor.lane import Lane
 from processor.lanes import Lanes
 from processor.metrics import Metrics
+from processor.opening import OvertakenError
+from processor.recovery import AheadError
 from processor.sources import Source
 from processor.stock import Settings
 from processor.transactions import State
@@ -105,4 +107,28 @@ async def test_brokers_in_trouble_keep_a_partition_waiting_and_end_the_worker_on
     await lanes.assign({0}, set(), lambda: False, _nowhere)
     await asyncio.wait(lanes.openings.tasks.values(), timeout=10)
     assert (lanes.failed.result().code if lanes.failed.done() else None) == code
+    assert asked > 2
+
+
+@pytest.mark.parametrize(("answers", "reason"), [(2, ""), (10**6, "ends too soon")])
+async def test_a_log_that_ends_too_soon_is_asked_for_again_before_it_stops_its_partition(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch, answers: int, reason: str
+) -> None:
+    """A broker that was away may still believe that it leads; a log that was cut stays as it is."""
+    asked = 0
+
+    async def open_lane(_: Lane, __: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked <= answers:
+            raise AheadError("ends too soon")
+        raise OvertakenError
+
+    monkeypatch.setattr(opening, "open_lane", open_lane)
+    monkeypatch.setattr(opening, "OPEN_AGAIN_S", 0.01)
+    monkeypatch.setattr(opening, "BEHIND_S", 0.1)
+    lanes._lanes.clear()
+    await lanes.assign({0}, set(), lambda: True, _nowhere)
+    await asyncio.wait(lanes.openings.tasks.values(), timeout=10)
+    assert lanes.wedged.get(0, "") == reason
     assert asked > 2

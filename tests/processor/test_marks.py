@@ -20,6 +20,7 @@ LIMIT = Limit(most=2, window=10)
         (Mark(topic_id="id", told="t"), "id told=t"),
         (Mark(topic_id="id", told="t", moved=True, ahead=7), "id moved=t ahead=7"),
         (Mark(topic_id="id", dead=(1_000, 1_001, 1_005), accept=2_000), "id dead=1000,1,4 accept=2000"),
+        (Mark(topic_id="id", state=0), "id state=0"),
     ],
 )
 def test_a_mark_is_read_as_it_was_written(mark: Mark, text: str) -> None:
@@ -36,17 +37,18 @@ def test_a_mark_of_a_newer_version_is_read_as_far_as_it_is_known() -> None:
 def test_the_largest_mark_fits_into_a_positions_metadata() -> None:
     """Brokers take 4,096 bytes (`offset.metadata.max.bytes`)."""
     dead = tuple(2**53 + step * 999_999 for step in range(200))
-    largest = Mark(topic_id="x" * 36, told="t" * 12, moved=True, ahead=2**63, dead=dead, accept=2**63)
+    largest = Mark(topic_id="x" * 36, told="t" * 12, moved=True, ahead=2**63, dead=dead, accept=2**63, state=2**63)
     assert len(largest.text()) < 4_096
 
 
 def test_a_lanes_commit_ends_an_operators_word_and_keeps_what_still_counts() -> None:
     """What the log has outgrown is left out, so that a mark is plain again before long."""
     word = Mark(topic_id="id", told="t", moved=True, ahead=20, dead=(5, 8), accept=7)
-    assert word.after(6, [], LIMIT) == Mark(topic_id="id", ahead=20, dead=(5, 8), accept=7)
-    assert word.after(16, [15], LIMIT) == Mark(topic_id="id", ahead=20, dead=(8, 15))
-    assert word.after(30, [], LIMIT) == PLAIN
-    assert PLAIN.after(31, [], LIMIT) is PLAIN
+    assert word.after(6, [], None, LIMIT) == Mark(topic_id="id", ahead=20, dead=(5, 8), accept=7)
+    assert word.after(16, [15], 14, LIMIT) == Mark(topic_id="id", ahead=20, dead=(8, 15), state=14)
+    assert word.after(30, [], None, LIMIT) == PLAIN
+    assert PLAIN.after(31, [], None, LIMIT) == PLAIN
+    assert PLAIN.after(31, [], 30, LIMIT).after(32, [], None, LIMIT) == replace(PLAIN, state=30)
 
 
 def test_accepted_dead_letters_do_not_count() -> None:
@@ -81,9 +83,9 @@ def test_where_skip_has_put_the_position_counts_although_the_tables_are_ahead() 
     assert resume(KNOWN) == 100
     first = carried(KNOWN)
     assert first == Mark(topic_id="id", ahead=150)
-    later = replace(KNOWN, mark=first.after(120, [], LIMIT), committed=120, end=130)
+    later = replace(KNOWN, mark=first.after(120, [], None, LIMIT), committed=120, end=130)
     assert resume(later) == 120
-    passed = replace(KNOWN, mark=first.after(151, [], LIMIT), committed=151, in_state=150, end=160)
+    passed = replace(KNOWN, mark=first.after(151, [], None, LIMIT), committed=151, in_state=150, end=160)
     assert passed.mark == PLAIN
     assert resume(passed) == 151
     newer = replace(later, in_state=155, committed=150, end=160)

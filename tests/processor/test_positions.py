@@ -28,6 +28,9 @@ KNOWN = Evidence(topic_id="new", committed=7, mark=NEW, in_state=6, start=0, end
         ({"former": ("old",)}, 7),
         ({"committed": None, "former": ("old",)}, 7),
         ({"in_state": None, "former": ("old",)}, 7),
+        ({"mark": replace(NEW, state=6)}, 7),
+        ({"mark": replace(NEW, state=2)}, 7),
+        ({"mark": replace(NEW, state=8, moved=True)}, 7),
     ],
 )
 def test_a_lane_goes_on_at_the_greater_of_both_marks(change: dict[str, object], position: int) -> None:
@@ -45,6 +48,8 @@ def test_a_lane_goes_on_at_the_greater_of_both_marks(change: dict[str, object], 
         ({"committed": 3, "in_state": None, "start": 4}, "offsets 3 to 3 were deleted before they were read"),
         ({"in_state": 10}, "it was truncated"),
         ({"committed": 11, "in_state": None}, "it was truncated"),
+        ({"mark": replace(NEW, state=7)}, "levels of records up to 7 were committed, but the tables' topics have what"),
+        ({"mark": replace(NEW, state=0), "in_state": None}, "the tables' topics have nothing"),
     ],
 )
 def test_doubt_stops_the_partition_with_its_reason(change: dict[str, object], reason: str) -> None:

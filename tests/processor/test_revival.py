@@ -9,6 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from processor import opening
 from processor.deck import Deck
 from processor.lanes import Lanes
 from processor.metrics import Metrics
@@ -63,6 +64,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     """Return the cluster."""
     kafka = Kafka({TopicPartition(Source.ORDERS.value, 0): OffsetAndMetadata(7, "id")})
     monkeypatch.setattr(Writer, "fence", lambda _: kafka.fence())
+    monkeypatch.setattr(opening, "BEHIND_S", 0)
     return kafka
 
 

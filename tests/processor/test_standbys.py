@@ -30,6 +30,7 @@ class Row:
 
     offset: int
     topic: str = ORDER_OUTCOME
+    partition: int = 0
     timestamp: int = 1
 
     @property

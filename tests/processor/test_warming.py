@@ -26,6 +26,7 @@ class Row:
 
     offset: int
     topic: str = STOCK_LEVEL
+    partition: int = 0
     timestamp: int = 1
     key: bytes = b"MUG"
     value: bytes = b'{"v":1,"source":{"T":1}}'
