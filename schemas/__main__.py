@@ -45,13 +45,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _topics(args: argparse.Namespace) -> int:
-    from schemas.cluster import check, create
+    from schemas.cluster import check, create, settled
 
     config = load(config_path(args.config, os.environ))
     if args.create:
         for name in create(config):
             print(f"created {name}")
-    faults = check(config)
+    faults = settled(config) if args.create else check(config)
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

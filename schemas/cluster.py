@@ -19,6 +19,7 @@ ANSWER_S = 10.0
 LIST_S = 1.0
 """How long one look at the cluster may take before its client is asked what went wrong."""
 LOOK_S = 0.05
+MISSING = "is missing: run `python -m schemas topics --create`"
 
 
 class ClusterError(Exception):
@@ -123,11 +124,21 @@ def check(config: Config) -> list[str]:
         raise ClusterError(f"no answer from Kafka at {config.kafka.bootstrap} within {TIMEOUT_S:g} s") from None
 
 
+def settled(config: Config) -> list[str]:
+    """Return what `check` finds, once brokers have had the time to hear of new topics: each answers for itself."""
+    deadline = time.monotonic() + ANSWER_S
+    faults = check(config)
+    while any(fault.endswith(MISSING) for fault in faults) and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+        faults = check(config)
+    return faults
+
+
 def _count_faults(config: Config, found: dict[str, int]) -> Iterator[str]:
     for topic in registry(config.channel_names):
         name, want = config.kafka.topic(topic.name), partitions(config, topic)
         if name not in found:
-            yield f"topic {name} is missing: run `python -m schemas topics --create`"
+            yield f"topic {name} {MISSING}"
         elif found[name] != want:
             yield f"topic {name} has {found[name]} partitions, want {want}: the count cannot change without a migration"
 

@@ -55,12 +55,12 @@ class Kafka:
         return {tp: 2 if tp.topic == STOCK_LEVEL else 0 for tp in tps}
 
     @asynccontextmanager
-    async def log(self, _tps: Any, _positions: Mapping[Any, int]) -> AsyncIterator[Any]:
+    async def log(self, tps: Any, _positions: Mapping[Any, int]) -> AsyncIterator[Any]:
         """Read a log up to its end."""
 
         async def shares() -> AsyncIterator[list[Row]]:
             for offset in range(2):
-                yield [Row(offset)]
+                yield [Row(offset, partition=tps[0].partition)]
                 self.read += 1
                 await self.gate.wait()
 
