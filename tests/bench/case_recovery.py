@@ -19,16 +19,23 @@ POLL_S = 0.05
 QUICK = (10_000,)
 
 
+SEPARATE_MAX = 100_000
+"""Up to this catalogue, recovery is measured without lines as well, to tell what a SKU costs and what a line does."""
+Rows = dict[str, dict[str, float]]
+
+
 def run(say: Callable[[str], None], options: Options) -> dict[str, Any]:
-    """Return seconds, MiB of memory and of disk, and bytes a SKU with its lines, by catalogue and store."""
+    """Return seconds, MiB of memory and of disk, and what a SKU and a line take of both, by catalogue and store."""
     figures: dict[str, Any] = {"alternative": "the other store", "partitions": PARTITIONS, "lines_per_sku": LINES}
     with rig() as running:
         say("starting a worker without state")
         empty = _empty(running)
         figures["empty"] = empty
         for skus in QUICK if options.quick else options.sizes:
-            say(f"writing {skus} SKUs and {skus * LINES} lines")
-            figures |= _size(running, skus, empty["memory_mib"], say)
+            rows = _size(running, skus, LINES, say)
+            figures |= rows
+            if skus <= SEPARATE_MAX:
+                figures |= _separated(skus, empty["memory_mib"], rows, _size(running, skus, 0, say))
     return figures
 
 
@@ -40,38 +47,47 @@ def _empty(running: Rig) -> dict[str, float]:
     return {"seconds": digits(seconds), "memory_mib": digits(memory)}
 
 
-def _size(running: Rig, skus: int, empty_mib: float, say: Callable[[str], None]) -> dict[str, dict[str, float]]:
-    folder = running.stack.data / f"state-{skus}"
-    found = workers.ours(running, f"r{skus}")
+def _size(running: Rig, skus: int, lines: int, say: Callable[[str], None]) -> Rows:
+    name = f"{skus}_{lines}"
+    folder = running.stack.data / f"state-{name}"
+    found = workers.ours(running, f"r{name}")
+    say(f"writing {skus} SKUs with {lines} lines each")
     began = time.monotonic()
-    fill(found, skus)
+    fill(found, skus, lines)
     filled_s = time.monotonic() - began
-    rows: dict[str, dict[str, float]] = {}
+    rows: Rows = {}
     for store, settings in {"memory": {}, "rocksdb": {"store": "rocksdb", "state_dir": str(folder)}}.items():
         running.configure(found, settings)
         for kept in (False, True) if settings else (False,):
-            say(f"{skus} SKUs, {store}, {'state kept' if kept else 'cold'}")
-            rows[f"{store}_{'kept' if kept else 'cold'}_{skus}"] = _recovered(running, found, skus, empty_mib, folder)
+            say(f"{skus} SKUs with {lines} lines each, {store}, {'state kept' if kept else 'cold'}")
+            about = {"skus": skus, "lines": skus * lines}
+            rows[f"{store}_{'kept' if kept else 'cold'}_{skus}"] = about | _recovered(running, found, folder)
     rows[f"memory_cold_{skus}"]["filled_s"] = digits(filled_s)
     found.discard()
     shutil.rmtree(folder, ignore_errors=True)
     return rows
 
 
-def _recovered(running: Rig, found: Deployment, skus: int, empty_mib: float, folder: Path) -> dict[str, float]:
-    seconds = _started(running, found, f"w-{skus}")
+def _recovered(running: Rig, found: Deployment, folder: Path) -> dict[str, float]:
+    seconds = _started(running, found, "w")
     memory = _memory_mib(found.workers[0].pid)
     found.stop()
     disk = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0
-    return {
-        "skus": skus,
-        "lines": skus * LINES,
-        "seconds": digits(seconds),
-        "memory_mib": digits(memory),
-        "memory_bytes_per_sku_and_lines": digits(max(memory - empty_mib, 0) * 2**20 / skus),
-        "disk_mib": digits(disk / 2**20),
-        "disk_bytes_per_sku_and_lines": digits(disk / skus),
-    }
+    return {"seconds": digits(seconds), "memory_mib": digits(memory), "disk_mib": digits(disk / 2**20)}
+
+
+def _separated(skus: int, empty_mib: float, with_lines: Rows, without: Rows) -> Rows:
+    """Return the bytes of memory and of disk that a SKU takes, and those that a line does."""
+    rows: Rows = {}
+    for name, row in with_lines.items():
+        bare = without[name]
+        rows[f"{name}_bytes"] = {
+            "memory_per_sku": digits((bare["memory_mib"] - empty_mib) * 2**20 / skus),
+            "memory_per_line": digits((row["memory_mib"] - bare["memory_mib"]) * 2**20 / row["lines"]),
+            "disk_per_sku": digits(bare["disk_mib"] * 2**20 / skus),
+            "disk_per_line": digits((row["disk_mib"] - bare["disk_mib"]) * 2**20 / row["lines"]),
+        }
+    return rows
 
 
 def _started(running: Rig, found: Deployment, name: str) -> float:

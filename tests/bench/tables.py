@@ -16,9 +16,9 @@ LINES = 5
 """Order lines for each SKU."""
 
 
-def fill(found: Deployment, skus: int) -> None:
+def fill(found: Deployment, skus: int, lines: int = LINES) -> None:
     """
-    Write one level and `LINES` outcomes for each of `skus` SKUs, as the processor writes them.
+    Write one level and `lines` outcomes for each of `skus` SKUs, as the processor writes them.
 
     All of them name the first order of their partition as their source, which is there; the group has no position, so
     a worker goes on after it.
@@ -26,7 +26,7 @@ def fill(found: Deployment, skus: int) -> None:
     now, partitions = now_ms(), found.config.kafka.partitions
     found.produce(_one_order_each(partitions, now))
     topic_id = topic_ids(found.config, [ORDER_CONFIRMED])[ORDER_CONFIRMED]
-    found.produce(_rows(skus, partitions, topic_id, now))
+    found.produce(_rows((skus, lines), partitions, topic_id, now))
 
 
 def _one_order_each(partitions: int, now: int) -> list[Encoded]:
@@ -44,7 +44,8 @@ def _one_order_each(partitions: int, now: int) -> list[Encoded]:
     ]
 
 
-def _rows(skus: int, partitions: int, topic_id: str, now: int) -> Iterator[Encoded]:
+def _rows(size: tuple[int, int], partitions: int, topic_id: str, now: int) -> Iterator[Encoded]:
+    skus, lines = size
     level, outcome = _template(LEVEL, topic_id, now), _template(OUTCOME, topic_id, now)
     about = headers(ORDER_OUTCOME, f"0-{topic_id}-0-0", "/processor", sku(1), now)
     known, own = sku(1), OUTCOME.order_id
@@ -54,8 +55,8 @@ def _rows(skus: int, partitions: int, topic_id: str, now: int) -> Iterator[Encod
         partition = partition_of(key, partitions)
         yield Encoded(STOCK_LEVEL, key, level.replace(known, name).encode(), about, partition)
         mine = outcome.replace(known, name)
-        for line in range(LINES):
-            order_id = order(number * LINES + line, name).order_id
+        for line in range(lines):
+            order_id = order(number * lines + line, name).order_id
             yield Encoded(
                 ORDER_OUTCOME, f"{order_id}|{name}".encode(), mine.replace(own, order_id).encode(), about, partition
             )
