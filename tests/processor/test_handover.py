@@ -17,17 +17,15 @@ from processor import opening
 from processor.deck import Deck
 from processor.lane import Lane
 from processor.lanes import Lanes
-from processor.metrics import Metrics
 from processor.recovery import open_store, recover
 from processor.sources import Source
-from processor.stock import Settings
 from processor.store import Change, Reach, View
 from processor.store_folder import Folder
 from processor.store_rocksdb import Rocks
 from processor.transactions import State
-from processor.writer import Names, Writer
+from processor.writer import Writer
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
-from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 IDS = {STOCK_LEVEL: "levels", ORDER_OUTCOME: "lines"}
 
@@ -95,15 +93,9 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
 def deck(kafka: Kafka, tmp_path: Path) -> Deck:
     """Return the fixed parts of a worker that keeps its tables on disk."""
     reader: Any = kafka
-    return Deck(
-        client={},
-        names=Names(group="g", prefix=""),
+    return plain_deck(
+        reader,
         partitions=8,
-        batch_max=10,
-        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-        reader=reader,
-        metrics=Metrics(),
-        now=lambda: 1,
         topic_ids=lambda: dict.fromkeys(Source, "id"),
         table_ids=lambda: IDS,
         shelf=Folder(str(tmp_path), "g", "w"),

@@ -20,22 +20,19 @@ from aiokafka.structs import OffsetAndMetadata
 
 from processor import lane as module
 from processor import transactions
-from processor.deck import Deck
 from processor.exits import Exit, FatalError
 from processor.lane import Lane
-from processor.metrics import Metrics
 from processor.plan import Lane as Facts
 from processor.plan import Write
 from processor.producer import UnknownOutcomeError
 from processor.sources import Share, Source
-from processor.stock import Settings
 from processor.store import Change, Reach, StoreError
 from processor.transactions import State
-from processor.writer import Names
 from schemas.codec import decode, encode
 from schemas.records import OrderOutcome, StockAdjusted, StockLevel
 from schemas.topics import ORDER_OUTCOME, STOCK_ADJUSTED, STOCK_LEVEL
-from schemas.words import AdjustmentKind, Policy
+from schemas.words import AdjustmentKind
+from tests.processor.decks import plain_deck
 
 NOW = 1_800_000_000_000
 
@@ -146,17 +143,7 @@ async def lane(brokers: Brokers, failures: list[BaseException], monkeypatch: pyt
     monkeypatch.setattr(transactions, "BACKOFF_S", (0,))
     looks = {"committed": brokers.positions, "ends": brokers.ends, "unexplained": brokers.unexplained}
     reader: Any = type("Reader", (), looks | {"starts": brokers.starts, "log": brokers.read})
-    deck = Deck(
-        client={},
-        names=Names(group="g", prefix=""),
-        partitions=1,
-        batch_max=10,
-        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-        reader=reader,
-        metrics=Metrics(),
-        now=lambda: NOW,
-        topic_ids=dict,
-    )
+    deck = plain_deck(reader, now=lambda: NOW)
     opened = Lane(0, deck, brokers)  # type: ignore[arg-type] # a writer is Kafka's side here
     opened.facts = Facts(partition=0, partitions=1, topic_ids={source: source.name for source in Source})
     opened.next = dict.fromkeys(Source, 0)

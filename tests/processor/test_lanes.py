@@ -9,19 +9,16 @@ import pytest
 from aiokafka import TopicPartition
 
 from processor import opening
-from processor.deck import Deck
 from processor.exits import Exit
 from processor.lane import Lane
 from processor.lanes import Lanes
-from processor.metrics import Metrics
 from processor.opening import OvertakenError
 from processor.recovery import AheadError
 from processor.sources import Source
-from processor.stock import Settings
 from processor.transactions import State
-from processor.writer import Names, Writer
+from processor.writer import Writer
 from schemas.cluster import ClusterError
-from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 LONG_S = 500.0
 
@@ -30,17 +27,7 @@ LONG_S = 500.0
 async def lanes() -> Lanes:
     """Return a worker's lanes with one of them, assigned long ago."""
     reader: Any = None  # asked nothing
-    deck = Deck(
-        client={},
-        names=Names(group="g", prefix=""),
-        partitions=1,
-        batch_max=10,
-        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-        reader=reader,
-        metrics=Metrics(),
-        now=lambda: 1,
-        topic_ids=dict,
-    )
+    deck = plain_deck(reader)
     lanes = Lanes(deck)
     lanes.assigned = True
     lanes._since = time.monotonic() - LONG_S

@@ -10,17 +10,14 @@ from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from processor import opening
-from processor.deck import Deck
 from processor.lanes import Lanes
-from processor.metrics import Metrics
 from processor.revival import revive
 from processor.sources import Source
-from processor.stock import Settings
 from processor.store import Change, Reach
 from processor.store_memory import Memory
-from processor.writer import Names, Writer
+from processor.writer import Writer
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
-from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 IDS = {STOCK_LEVEL: "levels", ORDER_OUTCOME: "lines"}
 
@@ -72,19 +69,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
 async def lanes(kafka: Kafka) -> Lanes:
     """Return the lanes of a worker that has been given a partition whose tables go further than its log."""
     reader: Any = kafka
-    deck = Deck(
-        client={},
-        names=Names(group="g", prefix=""),
-        partitions=1,
-        batch_max=10,
-        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-        reader=reader,
-        metrics=Metrics(),
-        now=lambda: 1,
-        topic_ids=lambda: dict.fromkeys(Source, "id"),
-        table_ids=lambda: IDS,
-        shelf=Kept(),
-    )
+    deck = plain_deck(reader, topic_ids=lambda: dict.fromkeys(Source, "id"), table_ids=lambda: IDS, shelf=Kept())
     lanes = Lanes(deck)
     await lanes.assign({0}, set(), lambda: True, _nowhere)
     await opened(lanes)

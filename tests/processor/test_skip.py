@@ -9,14 +9,13 @@ import pytest
 
 from processor.deck import Deck
 from processor.marks import Mark
-from processor.metrics import Metrics
 from processor.positions import Evidence
 from processor.skip import Look, RefusedError, Stand, Word, check, check_age, look
 from processor.sources import Source
 from processor.stock import Settings
-from processor.writer import Names
 from schemas.topics import ORDER_CONFIRMED
 from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 NOW, HORIZON = 1_000_000, 1_000
 
@@ -58,16 +57,10 @@ def deck_with() -> Callable[[bytes], Deck]:
 
     def make(row: bytes) -> Deck:
         reader: Any = Logs(row)
-        return Deck(
-            client={},
-            names=Names(group="g", prefix=""),
-            partitions=1,
-            batch_max=10,
+        return plain_deck(
+            reader,
             settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=HORIZON),
-            reader=reader,
-            metrics=Metrics(),
             now=lambda: NOW,
-            topic_ids=dict,
         )
 
     return make

@@ -10,16 +10,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from processor import standbys as module
-from processor.deck import Deck
-from processor.metrics import Metrics
 from processor.standbys import Standbys
-from processor.stock import Settings
 from processor.store import Change, Reach, Store, StoreError
 from processor.store_memory import Memory
-from processor.writer import Names
 from schemas.cluster import ClusterError
 from schemas.topics import ORDER_OUTCOME
-from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 LINES = TopicPartition(ORDER_OUTCOME, 0)
 
@@ -120,17 +116,7 @@ def failures() -> list[BaseException]:
 async def standbys(log: Log, failures: list[BaseException]) -> AsyncIterator[Standbys]:
     """Return standbys that follow nothing yet."""
     reader: Any = log
-    deck = Deck(
-        client={},
-        names=Names(group="g", prefix=""),
-        partitions=1,
-        batch_max=10,
-        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-        reader=reader,
-        metrics=Metrics(),
-        now=lambda: 1,
-        topic_ids=dict,
-    )
+    deck = plain_deck(reader)
     standbys = Standbys(deck, failures.append)
     yield standbys
     await standbys.stop()

@@ -8,17 +8,13 @@ import pytest
 from aiokafka import TopicPartition
 
 from processor.app import App
-from processor.deck import Deck
 from processor.fetching import Taken
 from processor.lane import Lane
 from processor.lanes import Lanes
-from processor.metrics import Metrics
 from processor.sources import Source
-from processor.stock import Settings
 from processor.transactions import State
 from processor.transport import Consumer, sources_by_topic
-from processor.writer import Names
-from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 ORDERS = TopicPartition("order.confirmed", 0)
 AHEAD = 10_000
@@ -47,17 +43,7 @@ async def lanes() -> Lanes:
     """Return a worker's lanes, one of them open where the log once ended."""
     writer: Any = None  # writes nothing
     reader: Any = None  # asked nothing
-    deck = Deck(
-        client={},
-        names=Names(group="g", prefix=""),
-        partitions=1,
-        batch_max=10,
-        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-        reader=reader,
-        metrics=Metrics(),
-        now=lambda: 1,
-        topic_ids=dict,
-    )
+    deck = plain_deck(reader)
     lanes = Lanes(deck)
     lane = lanes._lanes[0] = Lane(0, deck, writer)
     lane.next = dict.fromkeys(Source, AHEAD)

@@ -9,15 +9,11 @@ from typing import Any
 
 import pytest
 
-from processor.deck import Deck
 from processor.lanes import Lanes
-from processor.metrics import Metrics
-from processor.stock import Settings
 from processor.warming import warm_up
-from processor.writer import Names
 from schemas.cluster import ClusterError
 from schemas.topics import STOCK_LEVEL
-from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 
 @dataclass(frozen=True)
@@ -100,19 +96,7 @@ async def lanes_in() -> AsyncIterator[Callable[[Kafka], Lanes]]:
 
     def make(kafka: Kafka) -> Lanes:
         reader: Any = kafka
-        deck = Deck(
-            client={},
-            names=Names(group="g", prefix=""),
-            partitions=2,
-            batch_max=10,
-            settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-            reader=reader,
-            metrics=Metrics(),
-            now=lambda: 1,
-            topic_ids=dict,
-            instance="b",
-            crew=lambda: kafka.crew,
-        )
+        deck = plain_deck(reader, partitions=2, instance="b", crew=lambda: kafka.crew)
         made.append(Lanes(deck))
         return made[-1]
 

@@ -13,16 +13,12 @@ from aiokafka import TopicPartition
 
 from processor import watching
 from processor.ages import Ages
-from processor.deck import Deck
 from processor.lane import Lane
 from processor.lanes import Lanes
-from processor.metrics import Metrics
 from processor.pulse import Pulse
 from processor.sources import Source
-from processor.stock import Settings
 from processor.transactions import State
-from processor.writer import Names
-from schemas.words import Policy
+from tests.processor.decks import plain_deck
 
 
 def test_what_moves_or_has_nothing_behind_it_does_not_age() -> None:
@@ -96,17 +92,7 @@ async def lanes(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> Lanes:
         monkeypatch.setattr(watching, name, 0.02)
     reader: Any = logs
     writer: Any = None  # writes nothing
-    deck = Deck(
-        client={},
-        names=Names(group="g", prefix=""),
-        partitions=2,
-        batch_max=10,
-        settings=Settings(default_policy=Policy.REJECT, policies={}, since={}, horizon_ms=10**9),
-        reader=reader,
-        metrics=Metrics(),
-        now=lambda: 1,
-        topic_ids=dict,
-    )
+    deck = plain_deck(reader, partitions=2)
     lanes = Lanes(deck)
     lanes.assigned = True
     for partition in range(2):
