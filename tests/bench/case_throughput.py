@@ -53,7 +53,7 @@ def _settings(
         )
     for number, (name, settings) in enumerate(workers.FAUST_SETTINGS.items()):
         say(f"trying Faust event by event: {name}")
-        agents[name] = _agent(running, f"ft{number}", _short(backlog), settings)
+        agents[name] = _agent(running, f"ft{number}", _short(backlog), settings, full=True)
     (loop, loop_rates), (agent, agent_rates) = fastest(loops), fastest(agents)
     chosen = {"plain_loop": workers.PLAIN_SETTINGS[loop], "faust_per_event": workers.FAUST_SETTINGS[agent]}
     return chosen, {"plain_loop": loop_rates, "faust_per_event": agent_rates}
@@ -72,10 +72,10 @@ def _rounds(
     turns: dict[str, Callable[[str], Worked]] = {
         "lastunit": partial(_ours, running, backlog, ("a",), full=full),
         "plain_loop": lambda name: _loop(running, name, backlog, chosen["plain_loop"], full=full),
+        "faust_per_event": lambda name: _agent(running, name, _short(backlog), chosen["faust_per_event"], full=full),
     }
     if full:
         turns["two_workers"] = partial(_ours, running, backlog, ("a", "b"), full=True)
-        turns["faust_per_event"] = lambda name: _agent(running, name, _short(backlog), chosen["faust_per_event"])
     found: dict[str, list[Worked]] = defaultdict(list)
     for number in range(rounds):
         for turn, (what, measure) in enumerate(turns.items()):
@@ -99,9 +99,9 @@ def _loop(running: Rig, name: str, backlog: Sequence[Encoded], settings: workers
     return worked
 
 
-def _agent(running: Rig, name: str, backlog: Sequence[Encoded], settings: workers.Settings) -> Worked:
+def _agent(running: Rig, name: str, backlog: Sequence[Encoded], settings: workers.Settings, *, full: bool) -> Worked:
     found = workers.per_event(running, name)
-    start = partial(workers.start_per_event, running, found, settings)
+    start = partial(workers.start_per_event, running, found, settings, full=full)
     worked = work_off(running, found, backlog, start, workers.LINES_CHANGELOG)
     found.discard()
     return worked
@@ -111,7 +111,6 @@ def _figures(found: dict[str, list[Worked]], suffix: str) -> dict[str, Any]:
     ratios = {
         f"ratio_to_{other}{'' if suffix == 'headers' else '_' + suffix}": times_as_fast(found, "lastunit", other)
         for other in ("faust_per_event", "plain_loop")
-        if other in found
     }
     return {
         **ratios,

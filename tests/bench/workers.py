@@ -71,7 +71,7 @@ def per_event(running: Rig, name: str, partitions: int = PARTITIONS) -> Deployme
     return found
 
 
-def start_per_event(running: Rig, found: Deployment, settings: Settings) -> None:
-    """Start the agent that decides event by event."""
-    argv = (str(HERE / "faust_per_event.py"), str(found.path), json.dumps(settings))
+def start_per_event(running: Rig, found: Deployment, settings: Settings, *, full: bool = True) -> None:
+    """Start the agent that decides event by event; not `full`: one whose output are its changelogs."""
+    argv = (str(HERE / "faust_per_event.py"), str(found.path), json.dumps({**settings, "headers": full}))
     found.workers.append(running.start(f"{found.config.kafka.prefix}agent", *argv, ready=None))
