@@ -1,4 +1,4 @@
-"""`latency`: from an order's append to its outcome in a read-committed reader, against a plain loop."""
+"""`latency`: from an order's append to its outcome in a read-committed reader, against a plain loop and an agent."""
 
 from collections.abc import Callable
 from statistics import median
@@ -17,6 +17,8 @@ SKUS = 10_000
 RATE = 300
 ROUNDS_MAX = 3
 LOOP = workers.PLAIN_SETTINGS["consume 1000, linger 2 ms"]
+AGENT = workers.FAUST_SETTINGS["defaults"]
+"""The alternatives as they answer soonest; what the agent sends is seen at once, since it is no transaction."""
 BACKLOG = 150_000
 WARM_S = 2
 PERCENTS = (50, 99)
@@ -29,16 +31,21 @@ def run(say: Callable[[str], None], options: Options) -> dict[str, Any]:
     with rig() as running:
         say("looking for the maximum")
         maximum = _maximum(running)
-        say("starting two workers")
-        found = {"lastunit": workers.ours(running, "o"), "plain_loop": workers.plain(running, "p")}
+        say("starting the workers")
+        found = {
+            "lastunit": workers.ours(running, "o"),
+            "plain_loop": workers.plain(running, "p"),
+            "faust_per_event": workers.per_event(running, "f"),
+        }
         workers.start_ours(running, found["lastunit"], "a")
         workers.start_plain(running, found["plain_loop"], LOOP)
+        workers.start_per_event(running, found["faust_per_event"], AGENT)
         workers.fill_shelves(found["lastunit"], SKUS)
         for deployment in found.values():
             _once(deployment, RATE, WARM_S)
-        at: dict[str, Any] = {}
-        for label, rate in {"at_300": RATE, "at_half": max(round(maximum / 2), RATE)}.items():
-            at |= _compare(found, label, rate, rounds, seconds, say)
+        at = _compare(found, "at_300", RATE, rounds, seconds, say)
+        del found["faust_per_event"]  # half our maximum is far beyond its own
+        at |= _compare(found, "at_half", max(round(maximum / 2), RATE), rounds, seconds, say)
     head = {"alternative": "plain loop", "partitions": PARTITIONS, "rounds": rounds, "seconds": seconds}
     return {**head, "maximum_per_s": digits(maximum), **at}
 
@@ -72,7 +79,10 @@ def _compare(
         for name in found
     }
     ratios = {
-        f"ratio_p{n}_{label}": digits(rows["lastunit"][f"p{n}_ms"] / rows["plain_loop"][f"p{n}_ms"]) for n in PERCENTS
+        f"ratio_to_{other}_p{n}_{label}": digits(rows["lastunit"][f"p{n}_ms"] / row[f"p{n}_ms"])
+        for other, row in rows.items()
+        if other != "lastunit"
+        for n in PERCENTS
     }
     return {**ratios, **{f"{name}_{label}": row for name, row in rows.items()}}
 
