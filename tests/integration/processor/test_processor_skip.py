@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from compose.runner.deployment import create_topics
 from processor import skip_cli
 from schemas.cluster import topic_ids
-from schemas.topics import ORDER_CONFIRMED
+from schemas.topics import ORDER_CONFIRMED, ORDER_OUTCOME, STOCK_LEVEL
 
 SKUS = [f"SKU-{number}" for number in range(40)]
 Answer = tuple[int, dict[str, Any]]
@@ -47,13 +47,13 @@ def truncate(shop: Any, partition: int, before: int) -> None:
         future.result(20)
 
 
-def recreate(shop: Any) -> None:
-    """Delete the orders' topic and make it anew."""
+def recreate(shop: Any, *names: str) -> None:
+    """Delete topics and make them anew."""
     admin = AdminClient(shop.config.kafka.client())
-    topic = shop.config.kafka.topic(ORDER_CONFIRMED)
-    for future in admin.delete_topics([topic]).values():
+    topics = {shop.config.kafka.topic(name) for name in names}
+    for future in admin.delete_topics([*topics]).values():
         future.result(20)
-    shop.eventually(lambda: topic not in admin.list_topics(timeout=10).topics)
+    shop.eventually(lambda: not topics & admin.list_topics(timeout=10).topics.keys())
     create_topics(shop.path)
 
 
@@ -113,7 +113,7 @@ def test_a_topic_made_anew_goes_on_partition_by_partition(shop: Any, command: An
         shop.order(SKUS[number % 40], number)
     worker = shop.worker()
     shop.settle()
-    recreate(shop)
+    recreate(shop, ORDER_CONFIRMED)
     for number in range(80, 120):
         shop.order(SKUS[number % 40], number)
     shop.flush()
@@ -128,6 +128,33 @@ def test_a_topic_made_anew_goes_on_partition_by_partition(shop: Any, command: An
     shop.ready(worker)
     assert {level["quantity"] for level in shop.levels().values()} == {37}
     assert len(shop.dead()) == shop.count
+
+
+def test_tables_whose_topics_lack_what_was_committed_stop_until_an_operator_takes_the_loss(
+    shop: Any, command: Any, kill: Any
+) -> None:
+    """A worker without tables of its own would start from empty ones; what counts then is what is counted anew."""
+    for number, sku in enumerate(SKUS):
+        shop.adjust(sku, "set", 40, f"count-{sku}")
+        shop.order(sku, number)
+    worker = shop.worker()
+    shop.settle()
+    kill(worker)
+    recreate(shop, STOCK_LEVEL, ORDER_OUTCOME)
+    worker = shop.worker()
+    shop.eventually(lambda: len(wedged(shop, worker)) == shop.count)
+    assert all("were committed, but the tables' topics have nothing" in why for why in wedged(shop, worker).values())
+    for partition in range(shop.count):
+        for topic, found in command("skip", "--partition", str(partition))[1]["sources"].items():
+            on = ("--topic", topic, "--to", str(found["place"]), "--reason", "their log is gone")
+            assert not found["stopped"] or command("skip", "--partition", str(partition), *on)[0] == 0
+    for number, sku in enumerate(SKUS):
+        shop.adjust(sku, "set", 20, f"count-again-{sku}")
+        shop.order(sku, 100 + number)
+    shop.settle()
+    assert {level["quantity"] for level in shop.levels().values()} == {19}
+    kill(worker)
+    shop.ready(shop.worker())
 
 
 def test_a_log_that_was_cut_and_grows_again_stops_nobody_twice(shop: Any, command: Any, kill: Any) -> None:
