@@ -59,8 +59,7 @@ class Reader:
     async def highs(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset after each partition's last record, be it committed or not."""
         if self._uncommitted is None:
-            self._uncommitted = _consumer(self._client, "read_uncommitted")
-            await self._uncommitted.start()
+            self._uncommitted = await _started(self._client, "read_uncommitted")
         consumer = self._uncommitted
         found: dict[TopicPartition, int] = await _retried(lambda: consumer.end_offsets(list(partitions)))
         return found
@@ -117,8 +116,7 @@ class Reader:
 
         """
         ends = await self.ends(partitions)
-        consumer = _consumer(self._client)
-        await consumer.start()
+        consumer = await _started(self._client)
         try:
             consumer.assign(list(partitions))
             for tp, position in (await self.starts(partitions) if positions is None else positions).items():
@@ -172,6 +170,19 @@ def _consumer(client: Mapping[str, Any], isolation: str = "read_committed") -> A
         request_timeout_ms=10_000,
         metadata_max_age_ms=5_000,
     )
+
+
+async def _started(client: Mapping[str, Any], isolation: str = "read_committed") -> AIOKafkaConsumer:
+    async def ask() -> AIOKafkaConsumer:
+        consumer = _consumer(client, isolation)
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        return consumer
+
+    return await _retried(ask)
 
 
 async def _shares(

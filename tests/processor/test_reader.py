@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CoordinatorLoadInProgressError, GroupAuthorizationFailedError, NotCoordinatorError
+from aiokafka.errors import (
+    CoordinatorLoadInProgressError,
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    NotCoordinatorError,
+)
 from aiokafka.protocol.commit import OffsetFetchRequest
 
 from processor import reader as module
@@ -71,3 +76,33 @@ async def test_a_position_that_may_not_be_read_is_an_error(answers: list[Any]) -
     answers += [whole(GroupAuthorizationFailedError)]
     with pytest.raises(GroupAuthorizationFailedError):
         await Reader({"bootstrap_servers": "127.0.0.1:1"}, "group").committed([AT])
+
+
+async def test_a_look_that_begins_while_no_broker_is_there_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restarted broker ends no worker, although a client that finds none at its start gives up at once."""
+    made: list[Any] = []
+
+    class Client:
+        """Stands in for aiokafka's consumer: brokers are there when the third one starts."""
+
+        def __init__(self) -> None:
+            self.stopped = False
+            made.append(self)
+
+        async def start(self) -> None:
+            """Look for brokers."""
+            if len(made) < 3:
+                raise KafkaConnectionError("Unable to bootstrap")
+
+        async def stop(self) -> None:
+            """Let go of connections."""
+            self.stopped = True
+
+        async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            """Return where the logs end."""
+            return dict.fromkeys(partitions, 7)
+
+    monkeypatch.setattr(module, "RETRY_S", 0)
+    monkeypatch.setattr(module, "_consumer", lambda *_: Client())
+    assert await Reader({}, "g").highs([AT]) == {AT: 7}
+    assert [client.stopped for client in made] == [True, True, False]
