@@ -27,8 +27,7 @@ class Mark:
         ahead: the highest offset in the tables that means nothing any more, since the log was cut before it.
         dead: the offsets that were given up lately, rising.
         accept: below this offset an operator has accepted that records are given up: they do not count.
-        state: the highest offset of the last levels that were written with a position: the tables have it, or lack
-            decisions that were committed.
+        state: the highest offset of which levels were written: the tables have it, or lack what was committed.
 
     """
 
@@ -62,7 +61,7 @@ class Mark:
 
         The lane gives up `offsets`, and writes levels of up to offset `state`; None where it writes none.
         """
-        state = self.state if state is None else state
+        state = max((known for known in (self.state, state) if known is not None), default=None)
         if not (self.told or self.dead or offsets or self.accept or self.ahead is not None):
             return replace(self, state=state)
         return Mark(

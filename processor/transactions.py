@@ -135,6 +135,9 @@ class Transactions:
             raise FatalError(Exit.FENCED, f"partition {self.partition}: committed {found}, neither side of a batch")
         if found == dict(after) and not any(write.topic in TABLES for write in rest):
             return True, []
+        if len(rest) < len(writes) or found == dict(after):
+            what = self.partition, len(writes) - len(rest), len(writes), found
+            log.warning("partition %d: torn: %d of %d records stand in the log, and positions %s", *what)
         if isinstance(error, REFUSED):
             raise WedgedError(f"a transaction is refused for good: {error!r}")
         return False, rest

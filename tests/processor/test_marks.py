@@ -49,6 +49,7 @@ def test_a_lanes_commit_ends_an_operators_word_and_keeps_what_still_counts() -> 
     assert word.after(30, [], None, LIMIT) == PLAIN
     assert PLAIN.after(31, [], None, LIMIT) == PLAIN
     assert PLAIN.after(31, [], 30, LIMIT).after(32, [], None, LIMIT) == replace(PLAIN, state=30)
+    assert PLAIN.after(31, [], 30, LIMIT).after(32, [], 7, LIMIT) == replace(PLAIN, state=30)
 
 
 def test_accepted_dead_letters_do_not_count() -> None:
