@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from confluent_kafka import KafkaException
+
 from tests.faults import epilogue
 from tests.faults.history import Finding
 from tests.faults.oracle import judge
@@ -61,13 +63,17 @@ def _work(running: World, report: Report, script: Script) -> None:
 
 
 def _verdict(running: World, report: Report) -> None:
-    history = running.reader.history(running.watch.witnesses)
-    report.findings += judge(history)
     report.findings += [Finding("stalls", "not delivered", text) for text in running.load.failed]
     for hit in running.watch.hits:
         if hit.took_s is None:
             report.findings.append(Finding("stalls", "no recovery", f"{hit.kind}"))
     report.longest_recovery_s = longest(running.watch.hits)
-    report.records = records(history)
     report.worker_exits = dict(running.fleet.exits)
+    try:
+        history = running.reader.history(running.watch.witnesses)
+    except (KafkaException, TimeoutError) as error:
+        report.findings.append(Finding("stalls", "not judged", f"the cluster cannot be read back: {error}"))
+        return
+    report.findings += judge(history)
+    report.records = records(history)
     say(f"{report.records}; longest recoveries {report.longest_recovery_s}; found {counted(report.findings)}")
