@@ -18,7 +18,7 @@ from processor.lanes import Lanes
 from processor.limit import Limit
 from processor.metrics import Metrics
 from processor.pulse import Pulse
-from processor.reader import Reader
+from processor.reader import Reader, transient
 from processor.sources import Source
 from processor.stock import Settings
 from processor.store import Shelf
@@ -53,6 +53,8 @@ async def run(config: Config, chosen: Options) -> NoReturn:
     except FatalError as fatal:
         end(fatal)
     except Exception as error:
+        if transient(error):
+            end(FatalError(Exit.CLUSTER, f"the brokers have gone away while the worker started: {error}"))
         log.exception("crashed")
         end(FatalError(Exit.CRASHED, repr(error)))
 
