@@ -1,5 +1,6 @@
 """A worker whose positions are outside the transaction: committed first, by themselves, as most consumers do it."""
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from processor.writer import Writer
 
 with_positions = Writer.commit
 beside: dict[int, Any] = {}
+BETWEEN_S = 0.2
+"""So long it hesitates between the two, as before a slow broker: a kill that finds it at work finds it there."""
 
 
 async def commit(
@@ -27,6 +30,7 @@ async def commit(
         await producer.start()
     async with producer.transaction():
         await producer.send_offsets_to_transaction(dict(positions), self._names.group)
+    await asyncio.sleep(BETWEEN_S)
     return await with_positions(self, writes, positions)
 
 

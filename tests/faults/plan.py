@@ -49,7 +49,7 @@ class Mutant(NamedTuple):
 MUTANTS: Mapping[str, Mutant] = {
     "fence": Mutant(0.6, ("pause",), 0.9, 600.0),
     "seek": Mutant(0.1, (), 1.0, 200.0, ("set_back",)),
-    "positions": Mutant(0.5, ("kill",), 0.3, 400.0),
+    "positions": Mutant(0.7, ("kill",), 0.5, 400.0),
 }
 
 
