@@ -20,7 +20,7 @@ AGENT = workers.FAUST_SETTINGS["buffer 65536, linger 20 ms"]
 
 def run(say: Callable[[str], None], options: Options) -> dict[str, Any]:
     """Return rates and processor time a record, by number of partitions."""
-    count = options.orders // 10 if options.quick else options.orders
+    count = contest.count(options)
     rounds = 1 if options.quick else min(options.rounds, ROUNDS_MAX)
     backlog = encoded(orders(count, SKUS, now=now_ms()))
     figures: dict[str, Any] = {"alternative": "plain loop", "orders": count, "skus": SKUS, "rounds": rounds}

@@ -22,7 +22,7 @@ Turns = dict[str, Callable[[str], Worked]]
 
 def run(say: Callable[[str], None], options: Options) -> dict[str, Any]:
     """Return rates and ratios; above 1 is faster than the alternative.  Two workers share the two cores with Kafka."""
-    count = options.orders // 10 if options.quick else options.orders
+    count = contest.count(options)
     rounds = 1 if options.quick else options.rounds
     backlog = orders(count, SKUS, now=now_ms())
     ready = {full: encoded(backlog, full=full) for full in (True, False)}

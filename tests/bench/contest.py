@@ -6,12 +6,20 @@ from functools import partial
 from schemas.cluster import now_ms
 from tests.bench import workers
 from tests.bench.backlog import Worked, work_off
+from tests.bench.options import Options
 from tests.bench.rig import PARTITIONS, Encoded, Rig, encoded
 from tests.bench.samples import stocking
 
 SKUS = 10_000
 AGENT_SHARE = 20
 """The agent's backlog is this many times shorter: the rate is what counts, and it is slow."""
+QUICK_ORDERS = 60_000
+"""A shorter backlog would be in the first commits of all lanes together."""
+
+
+def count(options: Options) -> int:
+    """Return how many orders a backlog has."""
+    return QUICK_ORDERS if options.quick else options.orders
 
 
 def short(backlog: Sequence[Encoded]) -> Sequence[Encoded]:
