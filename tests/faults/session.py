@@ -48,7 +48,8 @@ def _work(running: World, report: Report, script: Script) -> None:
     running.load.flush()
     running.fleet.muster(running.fleet.homes)
     if not running.fleet.ready(READY_S):
-        raise TimeoutError(f"the workers are not ready within {READY_S:g} s")
+        report.findings.append(Finding("stalls", "not ready", f"the workers are not ready within {READY_S:g} s"))
+        return
     running.load.start()
     on_disk = any(slot.store == "rocksdb" for slot in running.fleet.homes)
     kinds = [kind for kind in script.kinds if on_disk or kind != "disk_full"]
