@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,13 +24,13 @@ from processor.store_rocksdb import Rocks
 from processor.transactions import State
 from processor.writer import Writer
 from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL
-from tests.processor.decks import plain_deck
+from tests.processor.decks import Silent, plain_deck
 
 IDS = {STOCK_LEVEL: "levels", ORDER_OUTCOME: "lines"}
 
 
 @dataclass
-class Kafka:
+class Kafka(Silent):
     """Stands in for the cluster: empty logs; `fences` are the partitions in the order of their fences, tried or not."""
 
     trouble: set[int] = field(default_factory=set)
@@ -56,28 +55,6 @@ class Kafka:
     async def ends(self, tps: Any) -> dict[Any, int]:
         """Return the logs' ends."""
         return dict.fromkeys(tps, self.start)
-
-    @asynccontextmanager
-    async def follower(self) -> AsyncIterator[Any]:
-        """Follow the logs: nothing comes."""
-        yield self
-
-    def unsubscribe(self) -> None:
-        """Do nothing."""
-
-    def assign(self, _tps: Any) -> None:
-        """Do nothing."""
-
-    def seek(self, _tp: Any, _offset: int) -> None:
-        """Do nothing."""
-
-    async def getmany(self, **_: Any) -> dict[Any, Any]:
-        """Return nothing."""
-        await asyncio.sleep(0.001)
-        return {}
-
-    def last_stable_offset(self, _tp: Any) -> None:
-        """Return nothing."""
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from processor.lanes import Lanes
 from processor.warming import warm_up
 from schemas.cluster import ClusterError
 from schemas.topics import STOCK_LEVEL
-from tests.processor.decks import plain_deck
+from tests.processor.decks import Silent, plain_deck
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Row:
 
 
 @dataclass
-class Kafka:
+class Kafka(Silent):
     """Stands in for the cluster: a group's members, and a log of two levels in each partition, read past `gate`."""
 
     crew: dict[str, str]
@@ -61,32 +61,6 @@ class Kafka:
                 await self.gate.wait()
 
         yield shares()
-
-    @asynccontextmanager
-    async def follower(self) -> AsyncIterator[Any]:
-        """Follow nothing more."""
-        yield self
-
-    def unsubscribe(self) -> None:
-        """Do nothing."""
-
-    def assign(self, _tps: Any) -> None:
-        """Do nothing."""
-
-    def seek(self, _tp: Any, _offset: int) -> None:
-        """Do nothing."""
-
-    async def getmany(self, **_: Any) -> dict[Any, Any]:
-        """Return nothing."""
-        await asyncio.sleep(0.001)
-        return {}
-
-    def last_stable_offset(self, _tp: Any) -> None:
-        """Return nothing."""
-
-    async def position(self, _tp: Any) -> int:
-        """Return nothing of interest."""
-        return 0
 
 
 @pytest.fixture
