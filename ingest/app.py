@@ -9,8 +9,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from ingest import answers, metrics
 from ingest.adjusting import adjust
 from ingest.limits import IN_FLIGHT_MAX
-from ingest.receive import by_channel, by_shop
+from ingest.receive import by_channel, shared
 from ingest.service import SERVICE, Service
+from schemas.settings import Kind
 
 LOG = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -22,7 +23,7 @@ def build(service: Service) -> web.Application:
     app[SERVICE] = service
     app.add_routes(
         [
-            web.post("/webhooks/orders/create", by_shop),
+            web.post("/webhooks/orders/create", shared(Kind.SHOPIFY)),
             web.post("/webhooks/{channel}/order", by_channel),
             web.post("/stock/adjustments", adjust),
             web.get("/healthz", healthz),

@@ -82,6 +82,11 @@ def ident(holder: Object, name: str) -> str:
     raise wrong(name, "an id", value)
 
 
+def idents(holder: Object, name: str, of: str) -> list[str]:
+    """Return the id at `of` of every object in the list at `name`; raises `NotUnderstood` or `TooLarge`."""
+    return [ident(item, of) for item in objects(holder, name)]
+
+
 def ident_if_any(holder: Object, name: str) -> str:
     """Return an id as text, "" where there is none: for naming what could not be read."""
     try:

@@ -1,7 +1,8 @@
 """
 From a channel's lines to our records: which SKU a line is, what a bundle takes, and what cannot be counted.
 
-A line with a SKU is that SKU.  Without one, the channel's listing says which; without that it becomes a dead letter.
+A listing that is mapped says which SKU is sold, whatever text the channel shows beside it.  Without one, the line's own
+SKU counts; without that too the line becomes a dead letter, until its listing arrives.
 """
 
 from collections import Counter
@@ -12,10 +13,10 @@ from ingest.deadletters import dead_message
 from ingest.message import Arrival, Message
 from ingest.webhook import Headers, Line, NotUnderstood, Reading, Refused, Webhook
 from schemas import codec, events, ids
-from schemas.channel_records import Listing
+from schemas.channel_records import Listing, Wake
 from schemas.records import OrderConfirmed
 from schemas.shapes import WireError
-from schemas.topics import ORDER_CONFIRMED
+from schemas.topics import INGEST_WAKE, ORDER_CONFIRMED
 from schemas.words import Reason
 
 FindListing = Callable[[str, str], Listing | None]
@@ -45,7 +46,7 @@ def read(kind: Webhook, headers: Headers, body: bytes, now_ms: int) -> Reading:
     try:
         return kind.parse(headers, body, now_ms)
     except NotUnderstood as error:
-        return Reading(refused=(Refused(reason=Reason.UNKNOWN_SHAPE, err=str(error), order=""),))
+        return Reading(refused=(Refused(reason=Reason.UNKNOWN_SHAPE, err=str(error), order=""),), poll=True)
 
 
 def messages(reading: Reading, arrival: Arrival, find: FindListing) -> Messages:
@@ -62,6 +63,16 @@ def messages(reading: Reading, arrival: Arrival, find: FindListing) -> Messages:
     return Messages(orders=tuple(orders), dead=dead, reasons=Counter(item.reason for item in refused))
 
 
+def wakes(reading: Reading, arrival: Arrival) -> tuple[Message, ...]:
+    """Return what makes the channel's poller read now, where a webhook does not say what an order holds."""
+    if not reading.poll:
+        return ()
+    wake = Wake(channel=arrival.channel, order=reading.order, at=arrival.received_at)
+    name = f"{arrival.channel}|{reading.order}@{arrival.body_sha256 or arrival.received_at}"
+    told = events.headers(INGEST_WAKE, name, arrival.source, arrival.channel, arrival.received_at)
+    return (Message(topic=INGEST_WAKE, key=arrival.channel.encode(), value=codec.encode(wake), headers=told),)
+
+
 class Unmapped(Exception):  # noqa: N818 - named for the reaction it demands
     """No SKU and no listing: dead-letter the line until the listing arrives."""
 
@@ -69,7 +80,7 @@ class Unmapped(Exception):  # noqa: N818 - named for the reaction it demands
 def confirmed(line: Line, arrival: Arrival, find: FindListing) -> list[OrderConfirmed]:
     """Return a line's records: one, or one a component where the listing is a bundle; raises `Unmapped`."""
     listing = find(arrival.channel, line.listing_id) if line.listing_id else None
-    sku = line.sku or (listing.sku if listing else "")
+    sku = listing.sku if listing else line.sku
     if not sku:
         raise Unmapped(f"no SKU, and listing {line.listing_id or 'without an id'} is not mapped")
     taken: Counter[str] = Counter()
@@ -103,4 +114,4 @@ def order_message(record: OrderConfirmed, arrival: Arrival) -> Message:
 
 
 def _refuse(line: Line, reason: Reason, err: str) -> Refused:
-    return Refused(reason=reason, err=err, order=line.order, line=line.line, sku=line.sku, qty=line.qty)
+    return Refused(reason=reason, err=err, order=line.order, line=line.line, sku=line.sku, qty=line.qty, origin=line)

@@ -16,7 +16,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from ingest.channels import shopify_poll, woocommerce_poll
+from ingest.channels.calls import POLLS
 from ingest.poll.kind import Poll
 from ingest.poll.life import Order, once, serve
 from ingest.poller import Ended
@@ -24,11 +24,9 @@ from ingest.replay import Unreachable
 from schemas import logs
 from schemas.cluster import ClusterError, check
 from schemas.config import Config, ConfigError, Secrets, channel_secret, config_path, load
-from schemas.settings import Kind
 
 UNUSABLE, NO_ANSWER = 2, 3
 CODES: Mapping[Ended, int] = MappingProxyType({Ended.READ: 0, Ended.GAVE_UP: NO_ANSWER, Ended.DENIED: 4})
-POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType({Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll})
 _SPAN = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _UNITS = MappingProxyType({"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000})
 

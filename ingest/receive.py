@@ -5,6 +5,7 @@ The webhook handler: verify over the raw body, parse, produce, answer.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from hashlib import sha256
 from time import perf_counter
@@ -15,7 +16,7 @@ from ingest import answers, metrics
 from ingest.answers import Answer
 from ingest.body import read_body
 from ingest.channels import WEBHOOKS
-from ingest.lines import Messages, messages, read
+from ingest.lines import Messages, messages, read, wakes
 from ingest.message import Arrival
 from ingest.producer import Unavailable
 from ingest.service import SERVICE, Service
@@ -26,6 +27,7 @@ from schemas.config import Channel, ConfigError, channel_secret
 from schemas.settings import Kind
 
 LOG = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 REJECTIONS: dict[type[Exception], Answer] = {
     BadSignature: answers.BAD_SIGNATURE,
     BadPayload: answers.BAD_PAYLOAD,
@@ -36,30 +38,47 @@ REJECTIONS: dict[type[Exception], Answer] = {
 """What each error demands of us; anything else is a fault of ours, and the sender keeps its webhook."""
 
 
+Find = Callable[[Service, Headers, bytes], Channel | None]
+"""Which channel a webhook is for; nothing is verified yet."""
+
+
 async def by_channel(request: web.Request) -> web.Response:
     """Answer `POST /webhooks/{channel}/order`."""
-    return await _answer(request, request.match_info["channel"])
+    channel = request.app[SERVICE].channels.get(request.match_info["channel"])
+    if channel is None:
+        return _unknown()
+    return await _answer(request, lambda _service, _headers, _body: channel)
 
 
-async def by_shop(request: web.Request) -> web.Response:
-    """Answer `POST /webhooks/orders/create`, the one address of several Shopify shops: the domain says which."""
-    shop = WEBHOOKS[Kind.SHOPIFY].account(_headers(request))
-    return await _answer(request, request.app[SERVICE].aliases.get(shop, ""))
+def shared(kind: Kind) -> Handler:
+    """Return the handler of an address that all accounts of one kind share: the webhook itself says whose it is."""
+
+    def named(service: Service, headers: Headers, body: bytes) -> Channel | None:
+        return service.aliases.get((kind, WEBHOOKS[kind].account(headers, body)))
+
+    async def answered(request: web.Request) -> web.Response:
+        return await _answer(request, named)
+
+    return answered
+
+
+def _unknown() -> web.Response:
+    metrics.WEBHOOKS.labels("unknown", "unknown", answers.UNKNOWN_CHANNEL.verdict).inc()
+    return answers.UNKNOWN_CHANNEL.response()
 
 
 def _headers(request: web.Request) -> Headers:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-async def _answer(request: web.Request, name: str) -> web.Response:
+async def _answer(request: web.Request, find: Find) -> web.Response:
     service = request.app[SERVICE]
-    channel = service.channels.get(name)
-    if channel is None:
-        metrics.WEBHOOKS.labels("unknown", "unknown", answers.UNKNOWN_CHANNEL.verdict).inc()
-        return answers.UNKNOWN_CHANNEL.response()
     body = await read_body(request, service.config.ingest.body_max)
     began = perf_counter()
     headers = _headers(request)
+    channel = find(service, headers, b"" if isinstance(body, Answer) else body)
+    if channel is None:
+        return body.response() if isinstance(body, Answer) else _unknown()
     answer = body if isinstance(body, Answer) else await _receive(service, channel, headers, body)
     # A topic comes from an unsigned header, so it is a label only out of its kind's closed list.
     topic = WEBHOOKS[channel.kind].topic(headers)
@@ -84,7 +103,7 @@ async def _take(service: Service, channel: Channel, headers: Headers, body: byte
     """Verify, parse, produce; raises what `REJECTIONS` lists."""
     kind, now = WEBHOOKS[channel.kind], now_ms()
     kind.verify(headers, body, service.secrets.all(channel_secret(channel.name, "WEBHOOK_SECRETS")), now)
-    if channel.alias and kind.account(headers) not in ("", channel.alias.lower()):
+    if channel.alias and kind.account(headers, body) not in ("", channel.alias.lower()):
         # One app's secret signs for all its shops: without this, a shop's order could be counted as another's.
         raise BadSignature("another account's webhook")
     arrival = Arrival(
@@ -97,7 +116,7 @@ async def _take(service: Service, channel: Channel, headers: Headers, body: byte
     if len(reading.lines) > service.config.ingest.lines_max:
         raise TooLarge(f"{len(reading.lines)} lines")
     ready = messages(reading, arrival, service.listings.find)
-    await service.producer.send(ready.all)
+    await service.producer.send((*ready.all, *wakes(reading, arrival)))
     return _count(channel.name, kind.topic(headers), reading, ready)
 
 
@@ -110,7 +129,7 @@ def _count(channel: str, topic: str, reading: Reading, ready: Messages) -> Answe
         LOG.warning("%d dead letters: %s", times, reason, extra={"channel": channel, "orderId": reading.order})
     if reading.poll:
         metrics.POLL_WAKES.labels(channel, topic).inc()
-        return answers.POLL
-    answer = answers.DEAD_LETTERED if ready.dead and not ready.orders else answers.ACCEPTED
+    bad = ready.dead and not ready.orders
+    answer = answers.DEAD_LETTERED if bad else answers.POLL if reading.poll else answers.ACCEPTED
     counts = {"records": len(ready.orders), "ignored": len(reading.ignored), "deadLetters": len(ready.dead)}
     return replace(answer, more=counts)

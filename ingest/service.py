@@ -23,13 +23,13 @@ class Service:
     draining: bool = False
     in_flight: int = 0
     channels: dict[str, Channel] = field(init=False)
-    aliases: dict[str, str] = field(init=False)
+    aliases: dict[tuple[Kind, str], Channel] = field(init=False)
 
     def __post_init__(self) -> None:
         """Index the channels by name, and by the alias that tells them apart behind a shared address."""
         self.channels = {channel.name: channel for channel in self.config.channels}
-        shops = (channel for channel in self.config.channels if channel.kind is Kind.SHOPIFY and channel.alias)
-        self.aliases = {shop.alias.lower(): shop.name for shop in shops}
+        named = (channel for channel in self.config.channels if channel.alias)
+        self.aliases = {(channel.kind, channel.alias.lower()): channel for channel in named}
 
     @property
     def ready(self) -> bool:

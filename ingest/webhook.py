@@ -63,7 +63,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A line of a readable order that cannot be counted: it becomes a dead letter.  `err` never quotes the body."""
+    """
+    A line of a readable order that cannot be counted: it becomes a dead letter.  `err` never quotes the body.
+
+    `origin` is the line as it was read, where it was: what an unmapped one needs to be counted later.
+    """
 
     reason: Reason
     err: str
@@ -71,6 +75,7 @@ class Refused:
     line: str = ""
     sku: str = ""
     qty: int | None = None
+    origin: Line | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,8 @@ class Reading:
     """
     What an order holds, as of one body.
 
-    `poll` means that the body names an order but not its lines: the poller has to read it.
+    `poll` means that the body says that something changed but not what: the poller has to read `order`, or (where none
+    is named) all that changed.
     """
 
     order: str = ""
@@ -91,8 +97,12 @@ class Reading:
 class Webhook(Protocol):
     """How one kind's webhooks are trusted and read; every function is pure."""
 
-    def account(self, headers: Headers) -> str:
-        """Return what tells accounts behind one shared address apart (a channel's `alias`), "" where there is none."""
+    def account(self, headers: Headers, body: bytes) -> str:
+        """
+        Return what tells accounts behind one shared address apart (a channel's `alias`), "" where there is none.
+
+        Nothing is verified yet: what comes out only chooses whose secrets must fit.
+        """
 
     def ping(self, headers: Headers, body: bytes) -> bool:
         """Say whether this is the kind's unsigned test of the address: answered 200 and nothing else."""
@@ -105,3 +115,25 @@ class Webhook(Protocol):
 
     def parse(self, headers: Headers, body: bytes, now_ms: int) -> Reading:
         """Return what the body says; raises `BadPayload`, `TooLarge` or `NotUnderstood`."""
+
+
+class Keys(Protocol):
+    """
+    How a kind's public keys are found, where a webhook names the key that signed it.
+
+    `verify` is then handed the key instead of secrets.  Every function is pure.
+    """
+
+    @property
+    def SECRETS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
+        """What fetching an access token needs, as `channel_secret` names it."""
+
+    def key_id(self, headers: Headers) -> str:
+        """Return the name of the key that is said to have signed; raises `BadSignature` where none is named."""
+
+
+class Challenge(Protocol):
+    """How a kind's test of the address by GET is answered.  Pure."""
+
+    def challenge(self, query: Mapping[str, str], webhook_url: str, secrets: Sequence[str]) -> bytes:
+        """Return the answer's JSON body; raises `BadPayload` where nothing is asked."""

@@ -87,7 +87,12 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Which of a channel's listings sells which SKU; `ids` are the channel's own (variant, inventory item, parent)."""
+    """
+    Which of a channel's listings sells which SKU; `ids` are the channel's own (variant, inventory item, parent).
+
+    A `retired` listing is sold no more: its channel is told 0, while what was ordered, is cancelled or comes back still
+    counts.
+    """
 
     VERSION: ClassVar[int] = 1
     channel: ChannelName
@@ -95,15 +100,35 @@ class Listing:
     sku: Sku
     ids: Mapping[str, Id] = field(default_factory=dict)
     components: tuple[Component, ...] = ()
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
-    """Up to which of the channel's own times its orders have been read and acknowledged by Kafka."""
+    """
+    Up to which of the channel's own times its orders have been read and acknowledged by Kafka.
+
+    `woken` is the offset of `ingest.wake` below which every order that was named has been read too.
+    """
 
     VERSION: ClassVar[int] = 1
     channel: ChannelName
     through: Millis
+    at: Millis
+    woken: Count = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wake:
+    """
+    A webhook that said that something changed, and not what: the channel's poller reads it now.
+
+    `order` is the channel's own number of the order, "" where the webhook named none.
+    """
+
+    VERSION: ClassVar[int] = 1
+    channel: ChannelName
+    order: Text
     at: Millis
 
 

@@ -107,7 +107,7 @@ def _contradictions(config: Config) -> Iterator[str]:
     for name, times in Counter(config.channel_names).items():
         if times > 1:
             yield f"channels[{name}]: {times} channels have this name"
-    for alias, times in Counter(channel.alias for channel in config.channels if channel.alias).items():
+    for alias, times in Counter(channel.alias.lower() for channel in config.channels if channel.alias).items():
         if times > 1:
             yield f"channels: {times} channels have the alias {alias!r}; a webhook must find exactly one"
     for name in sorted(SECRET_OPTIONS & config.kafka.options.keys()):

@@ -159,6 +159,8 @@ class DeadLetter:
 
     `original` (base64) holds the bytes of a record of our own topics only; of a webhook there are ids and the body's
     SHA-256, never the body: no customer data enters Kafka.  A record with `resolves` closes the one with that id.
+    An `unmapped` line carries what it needs to be counted once its listing arrives: `listingId`, `revision`, `seenAt`,
+    `orderedAt` and the time of receipt (`at`).
     """
 
     VERSION: ClassVar[int] = 1
@@ -175,3 +177,7 @@ class DeadLetter:
     original: Annotated[str, Bytes(0, 900_000)] | None = None
     body_sha256: Annotated[str, Pattern(r"[0-9a-f]{64}")] | None = None
     resolves: Id | None = None
+    listing_id: Id | None = None
+    revision: Revision | None = None
+    seen_at: Millis | None = None
+    ordered_at: Millis | None = None

@@ -107,17 +107,28 @@ class Channel:
     """
     One account at one sales channel.
 
-    `since` is when it was connected: older orders that we do not know change nothing.  `alias` is what a shared webhook
-    address tells the account by (a shop's domain).  Empty limits and an empty ladder mean the kind's own.  By up to
-    `search_lag_ms` the channel's search may show an order later than the channel has taken it: for so long a sale that
-    no order explains is believed.
+    `since` is when it was connected: older orders that we do not know change nothing.  `alias` is the account's own
+    name at the channel, by which a webhook at a shared address finds it: a Shopify shop's domain, an Amazon seller id,
+    an Etsy shop id.  Empty limits and an empty ladder mean the kind's own.  By up to `search_lag_ms` the channel's
+    search may show an order later than the channel has taken it: for so long a sale that no order explains is believed.
+
+    `auth_url` is where access tokens are fetched, where that is another address than `base_url`.  `webhook_url` is the
+    public address of this channel's webhooks, as the channel was told it.  Amazon alone has `marketplaces`, the SQS
+    `queues` with their `queue_endpoint` (empty: AWS's own), and `hold_pending`: whether an order that is not paid yet
+    holds its units.
     """
 
     name: ChannelName
     kind: Kind
     since: Millis
     base_url: Url = ""
+    auth_url: Url = ""
+    webhook_url: Url = ""
     alias: Short = ""
+    marketplaces: tuple[Short, ...] = ()
+    queues: tuple[Url, ...] = ()
+    queue_endpoint: Url = ""
+    hold_pending: bool = True
     location: Short = ""
     api_version: Annotated[str, Pattern(r"[A-Za-z0-9./-]{0,20}")] = ""
     mode: Mode = Mode.SHADOW

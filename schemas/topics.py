@@ -20,6 +20,7 @@ ORDER_OUTCOME = "order.outcome"
 SYNC_LOG = "sync.log"
 LISTING = "listing"
 INGEST_WATERMARK = "ingest.watermark"
+INGEST_WAKE = "ingest.wake"
 STOCK_DEADLETTER = "stock.deadletter"
 
 Cleanup = Literal["delete", "compact", "compact,delete"]
@@ -111,6 +112,14 @@ COMMON = (
         writers="the channel's poller",
         partitions="one",
         cleanup="compact",
+    ),
+    Topic(
+        name=INGEST_WAKE,
+        key="channel",
+        value=channel_records.Wake,
+        writers="ingest",
+        partitions="one",
+        retention_ms=7 * DAY_MS,
     ),
     Topic(
         name=STOCK_DEADLETTER,

@@ -25,7 +25,7 @@ from ingest.webhook import BadPayload, NotUnderstood, Refused
 from schemas.settings import Channel, Window
 from schemas.words import Reason
 
-__all__ = ["LIMIT", "SECRETS", "read", "read_order", "request", "some", "start"]
+__all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
 LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
 """A page of 50 orders costs about 300 points when full; the Standard plan restores 100 a second, pushes need some."""
@@ -63,6 +63,11 @@ def start(since: int) -> State:
 def some(numbers: Sequence[str]) -> State:
     """Read these orders only, each one whole."""
     return State(query="", pending=tuple(f"gid://shopify/Order/{number}" for number in numbers), ended=True)
+
+
+def lines(order: Object) -> list[str]:
+    """Return the ids of all the order's lines."""
+    return fields.idents(order, "line_items", "id")
 
 
 def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:

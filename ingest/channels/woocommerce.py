@@ -26,9 +26,9 @@ DRAFTS = frozenset({"checkout-draft", "auto-draft"})
 _PING = re.compile(rb"webhook_id=[0-9]{1,20}")
 
 
-def account(headers: Headers) -> str:
+def account(headers: Headers, body: bytes) -> str:
     """WooCommerce has no shared address: each shop is given its own."""
-    del headers
+    del headers, body
     return ""
 
 

@@ -27,7 +27,7 @@ from ingest.webhook import NotUnderstood, Refused
 from schemas.settings import Channel, Window
 from schemas.words import Reason
 
-__all__ = ["LIMIT", "SECRETS", "read", "read_order", "request", "some", "start"]
+__all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
 LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
 """WooCommerce has no limit of its own; this is politeness to a small server."""
@@ -59,6 +59,11 @@ def start(since: int) -> State:
 def some(numbers: Sequence[str]) -> State:
     """Read these orders only."""
     return State(after=0, include=tuple(numbers[:PER_PAGE]))
+
+
+def lines(order: Object) -> list[str]:
+    """Return the ids of all the order's lines."""
+    return fields.idents(order, "line_items", "id")
 
 
 def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:

@@ -105,13 +105,43 @@ class Poll(Protocol[S]):
         """Return the state that reads these orders, whenever they changed."""
 
     def request(self, channel: Channel, secrets: Sequence[str], state: S) -> Request:
-        """Return the next call."""
+        """Return the next call; where the kind has a `Grant`, the last of the secrets is the access token."""
 
     def read(self, state: S, answer: Answer) -> Page[S] | Later | Instead[S] | Denied:
         """Return what an answer means; never raises, whatever the body holds."""
 
     def read_order(self, order: Object, seen_at_ms: int) -> Reading:
         """Return what an order holds; raises `NotUnderstood`."""
+
+    def lines(self, order: Object) -> Sequence[str]:
+        """Return the ids of all lines an order names, counted or not; raises `NotUnderstood` or `TooLarge`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """
+    An access token that was granted, and for how long.
+
+    `successor` is the refresh token to use next, "" where the old one stays in force.
+    """
+
+    value: str = field(repr=False)
+    lasts_ms: int
+    successor: str = field(default="", repr=False)
+
+
+class Grant(Protocol):
+    """How one kind's access tokens are fetched; kinds without one are called with their secrets alone."""
+
+    @property
+    def SECRETS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
+        """What `request` needs, as `channel_secret` names it."""
+
+    def request(self, channel: Channel, secrets: Sequence[str]) -> Request:
+        """Return the call that fetches a token."""
+
+    def read(self, answer: Answer) -> Token | Later | Denied:
+        """Return what the answer means; never raises, whatever the body holds."""
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:

@@ -1,6 +1,6 @@
 """From a page of orders to the records that are due.  Pure but for what it is handed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,9 +63,17 @@ def due(kind: Poll[Any], page: Page[Any], arrival: Arrival, asked_at: int, memor
             received_at=arrival.received_at,
         )
         some += changed(records, memory.newest((record.order_id, record.sku) for record in records))
-        left += gone(seen, order.body, records, memory.lines(order.number))
+        left += gone(seen, _lines(kind, order), records, memory.lines(order.number))
         dead += reading.dead
     return Due(changed=tuple(some), gone=tuple(left), dead=tuple(dead))
+
+
+def _lines(kind: Poll[Any], order: Order) -> Sequence[str] | None:
+    """Return the ids of an order's lines, None where one of them cannot be read."""
+    try:
+        return kind.lines(order.body)
+    except (NotUnderstood, TooLarge):
+        return None
 
 
 def outgoing(found: Due, arrival: Arrival, already: Callable[[str], bool]) -> list[Message]:

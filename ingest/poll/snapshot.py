@@ -8,11 +8,8 @@ revision, so a state counts as final only if it was seen `SETTLE_MS` after its o
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ingest import fields
-from ingest.fields import Object
 from ingest.poll.held import Known, LineKey
 from ingest.poll.watermark import SETTLE_MS
-from ingest.webhook import NotUnderstood, TooLarge
 from schemas.ids import order_id
 from schemas.records import OrderConfirmed
 
@@ -45,33 +42,24 @@ def settled(revision: int, seen_at: int) -> bool:
 
 
 def gone(
-    seen: Seen, body: Object, records: Sequence[OrderConfirmed], held: Mapping[LineKey, Known]
+    seen: Seen, lines: Sequence[str] | None, records: Sequence[OrderConfirmed], held: Mapping[LineKey, Known]
 ) -> Iterator[OrderConfirmed]:
     """
     Yield a record of 0 units for each line that holds units and is not in the order any more.
 
     A line that is there under another SKU has moved and gives up the old one's units.  A line that is there but cannot
-    be counted (not ours, not mapped, not readable) keeps what it holds; where the lines cannot be told apart nothing
-    is given up.
+    be counted (not ours, not mapped, not readable) keeps what it holds; where the lines cannot be told apart (None)
+    nothing is given up.
     """
-    present = line_ids(seen, body)
-    if present is None:
+    if lines is None:
         return
+    present = {order_id(seen.channel, seen.number, line) for line in lines}
     named = {(record.order_id, record.sku) for record in records}
     counted = {record.order_id for record in records}
     for key, line in held.items():
         left = key[0] not in present or (key[0] in counted and key not in named)
         if line.holds and left and line.order < (seen.revision, seen.seen_at):
             yield _nothing(seen, key, line)
-
-
-def line_ids(seen: Seen, body: Object) -> set[str] | None:
-    """Return the order ids of all lines that an order names, None where one of them cannot be read."""
-    try:
-        items = fields.objects(body, "line_items")
-        return {order_id(seen.channel, seen.number, fields.ident(item, "id")) for item in items}
-    except (NotUnderstood, TooLarge):
-        return None
 
 
 def _nothing(seen: Seen, key: LineKey, line: Known) -> OrderConfirmed:

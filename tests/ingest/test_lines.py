@@ -33,10 +33,10 @@ def bundle(_channel: str, _listing_id: str) -> Listing:
     return BUNDLE
 
 
-def test_a_sku_given_by_the_channel_outranks_its_listing() -> None:
-    """A line with a SKU is that SKU, mapped or not."""
+def test_a_listing_outranks_the_sku_that_the_channel_shows() -> None:
+    """The seller's map of ids decides; a line that is not mapped is the SKU it shows."""
     plain = Listing(channel="uk", listing_id="9", sku="B")
-    assert [record.sku for record in confirmed(line(), ARRIVAL, lambda _c, _l: plain)] == ["A"]
+    assert [record.sku for record in confirmed(line(), ARRIVAL, lambda _c, _l: plain)] == ["B"]
     assert [record.sku for record in confirmed(line(), ARRIVAL, nothing)] == ["A"]
     assert [record.sku for record in confirmed(line(sku=""), ARRIVAL, lambda _c, _l: plain)] == ["B"]
 
@@ -45,7 +45,7 @@ def test_a_bundle_takes_its_components_even_when_nothing_is_left_of_it() -> None
     """One record a component, counted together; a cancel is zero of each, not silence."""
     found = {record.sku: record for record in confirmed(line(), ARRIVAL, bundle)}
     assert {sku: record.qty for sku, record in found.items()} == {"CUP": 6, "PLATE": 2}
-    assert {(record.order_id, record.listing_sku) for record in found.values()} == {("uk_7_1", "A")}
+    assert {(record.order_id, record.listing_sku) for record in found.values()} == {("uk_7_1", "SET")}
 
     cancelled = confirmed(line(qty=0), ARRIVAL, bundle)
 

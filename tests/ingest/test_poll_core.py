@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.channels.calls import POLLS
 from ingest.poll.held import Held, Known
 from ingest.poll.pace import Pace, backoff_ms
 from ingest.poll.snapshot import Seen, changed, gone
 from ingest.poll.watermark import SETTLE_MS, begin, channel_now, moved
+from ingest.webhook import NotUnderstood
 from schemas.records import OrderConfirmed, OrderOutcome
-from schemas.settings import Window
+from schemas.settings import Kind, Window
 from schemas.words import Result
 
 HOUR = 3_600_000
@@ -136,8 +138,7 @@ def test_a_state_older_than_what_is_known_is_not_said() -> None:
 def test_a_line_that_is_no_longer_named_gives_up_what_it_holds() -> None:
     """Gone from the order: 0 units at the order's revision, with the line's own order time."""
     held = {("woo_7_1", "A"): known(), ("woo_7_2", "B"): known()}
-    body = {"line_items": [{"id": 1}]}
-    (left,) = gone(SEEN, body, [record()], held)
+    (left,) = gone(SEEN, ["1"], [record()], held)
     assert (left.order_id, left.sku, left.qty, left.revision, left.seen_at) == ("woo_7_2", "B", 0, 50_000, 70_000)
     assert left.ordered_at == 5
 
@@ -145,21 +146,39 @@ def test_a_line_that_is_no_longer_named_gives_up_what_it_holds() -> None:
 def test_a_line_that_moved_to_another_sku_gives_up_the_old_one() -> None:
     """Line 1 is there as B now: A is given up."""
     held = {("woo_7_1", "A"): known()}
-    assert [r.sku for r in gone(SEEN, {"line_items": [{"id": 1}]}, [record("B")], held)] == ["A"]
+    assert [r.sku for r in gone(SEEN, ["1"], [record("B")], held)] == ["A"]
 
 
 def test_a_line_that_is_there_but_not_counted_keeps_what_it_holds() -> None:
     """Not ours any more, not mapped, not readable: no evidence that anything came back to the shelf."""
     held = {("woo_7_1", "A"): known(), ("woo_7_2", "B"): known()}
-    assert [*gone(SEEN, {"line_items": [{"id": 1}, {"id": 2}]}, [record()], held)] == []
-    assert [*gone(SEEN, {"line_items": [{"id": 1}, {"name": "?"}]}, [record()], held)] == []
-    assert [*gone(SEEN, {"line_items": "none"}, [record()], held)] == []
+    assert [*gone(SEEN, ["1", "2"], [record()], held)] == []
+    assert [*gone(SEEN, None, [record()], held)] == []
+
+
+@pytest.mark.parametrize("kind", [*POLLS])
+def test_lines_that_cannot_be_told_apart_are_not_told_apart(kind: Kind) -> None:
+    """A line without an id, or no list of lines: whatever is held stays held."""
+    for field in ("line_items", "orderItems", "lineItems", "transactions"):
+        for bad in ([{"name": "?"}], "none", {"id": 1}, [7]):
+            order: dict[str, Any] = {
+                "line_items": [],
+                "orderItems": [],
+                "lineItems": [],
+                "transactions": [],
+                field: bad,
+            }
+            try:
+                found = POLLS[kind].lines(order)
+            except NotUnderstood:
+                continue
+            assert found == [], "another kind's field"
 
 
 def test_a_line_without_units_or_newer_than_the_order_is_left_alone() -> None:
     """Nothing to give up, or a webhook that was faster than this answer."""
     held = {("woo_7_2", "B"): known(holds=False), ("woo_7_3", "C"): known(revision=50_001)}
-    assert [*gone(SEEN, {"line_items": []}, [], held)] == []
+    assert [*gone(SEEN, [], [], held)] == []
 
 
 def test_the_index_knows_the_newest_state_decided_or_only_sent() -> None:
@@ -179,9 +198,9 @@ def test_a_line_that_was_sent_and_not_decided_belongs_to_its_order_too() -> None
     """A line that vanishes before the processor has come to it is given up, and given up once."""
     held = Held("woo")
     held.tell(record(revision=10, seen_at=10))
-    assert [left.qty for left in gone(SEEN, {"line_items": []}, [], held.lines("7"))] == [0]
+    assert [left.qty for left in gone(SEEN, [], [], held.lines("7"))] == [0]
     held.tell(record(qty=0))
-    assert [*gone(SEEN, {"line_items": []}, [], held.lines("7"))] == []
+    assert [*gone(SEEN, [], [], held.lines("7"))] == []
 
 
 def test_what_was_sent_is_remembered_for_a_bounded_number_of_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
+from ingest.channels.calls import POLLS
 from ingest.message import Message
 from ingest.poll.held import Held, Known, LineKey
 from ingest.poll.kind import Answer, Request
 from ingest.poll.watermark import SETTLE_MS
-from ingest.poll_cli import POLLS
 from ingest.poller import TORN_AFTER_MS, TORN_TRIES, Ended, Poller, Tools
 from ingest.producer import Unavailable
 from schemas.channel_records import Watermark

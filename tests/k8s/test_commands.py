@@ -15,7 +15,7 @@ import processor.__main__ as processor_main
 import publishers.__main__ as publishers_main
 import publishers.ledger.__main__ as ledger_main
 import schemas.__main__ as schemas_main
-from ingest.poll_cli import POLLS
+from ingest.channels.calls import POLLS
 from publishers.channels import KINDS
 from schemas.config import channel_secret, load, parse
 from schemas.settings import Config

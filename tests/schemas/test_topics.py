@@ -35,6 +35,7 @@ def test_state_is_compacted_and_history_is_kept_for_its_time() -> None:
         "order.outcome": 90,
         "sync.log": 90,
         "stock.deadletter": 90,
+        "ingest.wake": 7,
         "publisher.command.shop": 7,
         "publisher.command.woo": 7,
     }
