@@ -112,7 +112,10 @@ class Refund:
 
 @dataclass(slots=True, kw_only=True)
 class Order:
-    """An order as the channel keeps it; `revision` counts its changes."""
+    """An order as the channel keeps it; `revision` counts its changes.
+
+    `left` are (line id, SKU) that the order held once and names no more.
+    """
 
     order_id: str
     number: int
@@ -123,6 +126,7 @@ class Order:
     cancelled_at: int | None = None
     cancel_reason: str | None = None
     revision: int = 0
+    left: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def touch(self, at: int) -> None:
         """Note that the order changed now."""

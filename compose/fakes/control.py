@@ -2,11 +2,17 @@
 
 POST /_control/catalogue  {"products": [{sku, quantity, parent?, managed?}]} -> {"listings": [{sku, listing, ids, ...}]}
 POST /_control/webhook    {url, topics?, time_scale?, auto_disable?} -> {"active": bool, "topics": [...]}
+POST /_control/secret     {webhook}: webhooks are signed with this secret from now on
 POST /_control/sell       {sku | listing, qty, line_id?} or {lines: [...]}, and order_id?, respect_levels? (true),
-                          occurred_at? (ms), duplicate? -> {"result": "sold" | "sold_out" | "down", order_id, lines}
-POST /_control/cancel     {order_id, restock?, reason?, duplicate?}
-POST /_control/refund     {order_id, lines: [{line_id, qty}], restock_type, duplicate?}
-POST /_control/edit       {order_id, line_id, qty, restock?, duplicate?}
+                          occurred_at? (ms), created_at? (ms: an order of the past) -> {"result": "sold" | "sold_out" |
+                          "down", order_id, lines}
+POST /_control/cancel     {order_id, restock?, reason?}
+POST /_control/refund     {order_id, lines: [{line_id, qty}], restock_type}
+POST /_control/edit       {order_id, line_id, qty, restock?}
+POST /_control/swap       {order_id, line_id, listing}: the line becomes one of another product
+POST /_control/remove     {order_id, line_id}: the line leaves the order
+POST /_control/touch      {order_id}: the order changes, and nothing that it holds
+                          each of these also takes duplicate? (true: told twice) and delay_s? (told so much later)
 POST /_control/level      {sku | listing, qty}: the merchant counts, outside any order
 POST /_control/faults     see compose.fakes.faults.WORDS; {"clear": true} ends all
 GET  /_control/state      everything; `?since=N` gives only the journal's movements after N
@@ -15,12 +21,13 @@ GET  /_control/deliveries `?since=N`: webhook attempts after number N
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 from aiohttp import web
 
-from compose.fakes import report
+from compose.fakes import alter, report
 from compose.fakes.account import Account, Kind
 from compose.fakes.books import Change, Order, RestockType, Unknown, Wanted
 from compose.fakes.webhooks import Subscription
@@ -42,10 +49,14 @@ class Control:
         posts: dict[str, Callable[[Wish], Answer] | Callable[[Wish], Awaitable[Answer]]] = {
             "catalogue": self.catalogue,
             "webhook": self.webhook,
+            "secret": self.secret,
             "sell": self.sell,
             "cancel": self.cancel,
             "refund": self.refund,
             "edit": self.edit,
+            "swap": self.swap,
+            "remove": self.remove,
+            "touch": self.touch,
             "level": self.level,
             "faults": self.faults,
         }
@@ -76,9 +87,14 @@ class Control:
         }
         return {"active": await self.kind.subscribed(self.account), "topics": topics}
 
+    def secret(self, wish: Wish) -> Answer:
+        """Take a new secret for the webhooks."""
+        self.account.secrets = replace(self.account.secrets, webhook=str(wish["webhook"]))
+        return {}
+
     def sell(self, wish: Wish) -> Answer:
         """Let a shopper buy, if the shop is up and, with `respect_levels`, has the units."""
-        account, now = self.account, self.account.clock()
+        account, now = self.account, int(wish.get("created_at", self.account.clock()))
         if account.faults.out(now, "api") and not account.faults.sells:
             return {"result": "down"}
         order_id = str(wish.get("order_id") or self.kind.ID_BASE + account.shop.number())
@@ -122,6 +138,20 @@ class Control:
         restock, now = bool(wish.get("restock", True)), self.account.clock()
         return self._told(self.account.shop.edit(now, order_id, line_id, quantity, restock=restock), wish)
 
+    def swap(self, wish: Wish) -> Answer:
+        """Give a line another product."""
+        order_id, line_id, listing = str(wish["order_id"]), str(wish["line_id"]), str(wish["listing"])
+        return self._told(alter.swap(self.account.shop, self.account.clock(), order_id, line_id, listing), wish)
+
+    def remove(self, wish: Wish) -> Answer:
+        """Delete a line from its order."""
+        order_id, line_id = str(wish["order_id"]), str(wish["line_id"])
+        return self._told(alter.remove(self.account.shop, self.account.clock(), order_id, line_id), wish)
+
+    def touch(self, wish: Wish) -> Answer:
+        """Change an order, as its archiving does."""
+        return self._told(alter.touch(self.account.shop, self.account.clock(), str(wish["order_id"])), wish)
+
     def level(self, wish: Wish) -> Answer:
         """Set a level as the merchant does in the shop's own back office."""
         listing = self.account.shop.listing(str(wish.get("listing") or wish["sku"]))
@@ -136,7 +166,8 @@ class Control:
     def _told(self, change: Change, wish: Wish) -> Answer:
         """Send the webhooks of a change and answer with the order."""
         events = self.kind.events(self.account, change)
-        self.account.sender.emit(events, duplicate=bool(wish.get("duplicate", False)))
+        duplicate, delay_s = bool(wish.get("duplicate", False)), float(wish.get("delay_s", 0.0))
+        self.account.sender.emit(events, duplicate=duplicate, delay_s=delay_s)
         return _order(change.order)
 
 

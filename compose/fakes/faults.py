@@ -16,7 +16,8 @@ class Faults:
     outage_until, throttle_until (ms): the outage answers 503 or drops the connection (`outage_mode`), for the API, the
     webhooks or both (`outage_scope`); `sells` says whether shoppers can still buy. latency_ms delays every API answer.
     statuses are answered to the next calls instead of serving them. lost_answers of the next writes are applied but the
-    connection is dropped. row_errors name rows (listing or SKU) that are refused. drop_webhooks is a probability.
+    connection is dropped. row_errors name rows (listing or SKU) that are refused. drop_webhooks, duplicate_webhooks and
+    delay_webhooks are probabilities; a delay is anything up to delay_up_to_s (unscaled, as retries are).
     """
 
     outage_until: int = 0
@@ -26,6 +27,9 @@ class Faults:
     throttle_until: int = 0
     latency_ms: int = 0
     drop_webhooks: float = 0.0
+    duplicate_webhooks: float = 0.0
+    delay_webhooks: float = 0.0
+    delay_up_to_s: float = 600.0
     statuses: list[int] = field(default_factory=list)
     lost_answers: int = 0
     row_errors: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -87,6 +91,9 @@ WORDS = {
     "throttle_s": lambda faults, now, value: setattr(faults, "throttle_until", now + int(value * 1000)),
     "latency_ms": lambda faults, _, value: setattr(faults, "latency_ms", int(value)),
     "drop_webhooks": lambda faults, _, value: setattr(faults, "drop_webhooks", float(value)),
+    "duplicate_webhooks": lambda faults, _, value: setattr(faults, "duplicate_webhooks", float(value)),
+    "delay_webhooks": lambda faults, _, value: setattr(faults, "delay_webhooks", float(value)),
+    "delay_up_to_s": lambda faults, _, value: setattr(faults, "delay_up_to_s", float(value)),
     "status": _status,
     "lost_answers": lambda faults, _, value: setattr(faults, "lost_answers", int(value)),
     "row_errors": _row_errors,

@@ -58,8 +58,9 @@ def events(account: Account, change: Change) -> list[Event]:
 
 
 def body(order: Order) -> bytes:
-    """Write an order's state."""
+    """Write an order's state; what left it is named with 0 units, since nobody asks this sender what it has."""
     lines = [{"lineId": line.line_id, "sku": line.listing.sku, "qty": line.held} for line in order.lines.values()]
+    lines += [{"lineId": line_id, "sku": sku, "qty": 0} for line_id, sku in order.left]
     data = {
         "orderId": order.order_id,
         "revision": order.revision,

@@ -109,7 +109,7 @@ class Shop:
             return Change(kind=ChangeKind.EDITED, order=order, at=at, refund=refund, line=line, delta=more)
         line.ordered += more
         line.listing.committed += more
-        self._move(at, line.listing, -more, Reason.EDIT, order_id=order_id, line_id=line_id)
+        self.move(at, line.listing, -more, Reason.EDIT, order_id=order_id, line_id=line_id)
         order.touch(at)
         return Change(kind=ChangeKind.EDITED, order=order, at=at, line=line, delta=more)
 
@@ -134,7 +134,7 @@ class Shop:
 
     def write(self, at: int, listing: Listing, quantity: int, call: str) -> Movement:
         """Set a level from outside, through the channel's API: the newest write stands, whatever was sold meanwhile."""
-        return self._move(at, listing, quantity - listing.level, Reason.WRITE, call=call)
+        return self.move(at, listing, quantity - listing.level, Reason.WRITE, call=call)
 
     def _take(self, at: int, order: Order, want: Wanted) -> None:
         """Book one sold line and lower the level."""
@@ -147,7 +147,7 @@ class Shop:
             line_id=want.line_id, number=number, listing=listing, ordered=want.quantity, occurred_at=want.occurred_at
         )
         listing.committed += want.quantity
-        self._move(at, listing, -want.quantity, Reason.SALE, order_id=order.order_id, line_id=want.line_id)
+        self.move(at, listing, -want.quantity, Reason.SALE, order_id=order.order_id, line_id=want.line_id)
 
     def _give_back(
         self, at: int, order: Order, units: Sequence[tuple[Line, int]], kind: RestockType, *, money: bool = False
@@ -163,13 +163,13 @@ class Shop:
             line.listing.committed -= quantity
             if kind in PUTS_BACK:
                 line.restocked += quantity
-                self._move(at, line.listing, quantity, Reason.RESTOCK, order_id=order.order_id, line_id=line.line_id)
+                self.move(at, line.listing, quantity, Reason.RESTOCK, order_id=order.order_id, line_id=line.line_id)
             lines.append(RefundLine(number=self.number(), line=line, quantity=quantity, restock_type=kind))
         refund = Refund(number=self.number(), at=at, lines=tuple(lines), money=money)
         order.refunds.append(refund)
         return refund
 
-    def _move(
+    def move(
         self,
         at: int,
         listing: Listing,

@@ -108,17 +108,22 @@ class Sender:
         """Deliveries that have neither succeeded nor been given up."""
         return len(self._tasks)
 
-    def emit(self, events: Iterable[Event], *, duplicate: bool = False) -> None:
-        """Send events to whoever subscribed to them; with `duplicate` each delivery happens twice."""
+    def emit(self, events: Iterable[Event], *, duplicate: bool = False, delay_s: float = 0.0) -> None:
+        """Send events to whoever subscribed to them, `delay_s` (unscaled) late; with `duplicate` each one twice."""
         for event in events:
             for subscription in [*self.subscriptions.values()]:
                 if subscription.topic == event.topic and subscription.active:
-                    self._queue(event, subscription, duplicate=duplicate)
+                    self._queue(event, subscription, duplicate=duplicate or self._falls("duplicate"), delay_s=delay_s)
 
-    def _queue(self, event: Event, subscription: Subscription, *, duplicate: bool) -> None:
+    def _falls(self, word: str) -> bool:
+        """Throw the dice for a fault of this word; good weather throws none."""
+        share: float = getattr(self.faults, f"{word}_webhooks")
+        return bool(share) and self.dice.random() < share
+
+    def _queue(self, event: Event, subscription: Subscription, *, duplicate: bool, delay_s: float) -> None:
         """Start the delivery of one event to one subscription, unless the dice or the vendor's queue drop it."""
         key = (subscription.number, event.order_id)
-        if self.faults.drop_webhooks and self.dice.random() < self.faults.drop_webhooks:
+        if self._falls("drop"):
             self.counts["dropped"] += 1
             return
         if self.policy.coalesce and key in self._waiting:
@@ -127,15 +132,19 @@ class Sender:
         self._waiting.add(key)
         render = event.open(subscription)
         for again in (False, True) if duplicate else (False,):
-            task = asyncio.create_task(self._deliver(event, subscription, render, again=again))
+            late_s = delay_s + (self.dice.random() * self.faults.delay_up_to_s if self._falls("delay") else 0.0)
+            task = asyncio.create_task(self._deliver(event, subscription, render, again=again, late_s=late_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, event: Event, subscription: Subscription, render: Render, *, again: bool) -> None:
-        """Walk the vendor's ladder until the receiver accepts."""
+    async def _deliver(
+        self, event: Event, subscription: Subscription, render: Render, *, again: bool, late_s: float
+    ) -> None:
+        """Walk the vendor's ladder until the receiver accepts, beginning `late_s` (unscaled) after the event."""
         self.counts["deliveries"] += 1
         self.counts["duplicates"] += again
-        for attempt, gap_s in enumerate((0.0, *self.policy.retry_after_s), start=1):
+        self.counts["delayed"] += late_s > 0
+        for attempt, gap_s in enumerate((late_s, *self.policy.retry_after_s), start=1):
             if gap_s:
                 await asyncio.sleep(gap_s * self.time_scale)
             if not subscription.active:
