@@ -7,7 +7,7 @@ SKU counts; without that too the line becomes a dead letter, until its listing a
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.deadletters import dead_message
 from ingest.message import Arrival, Message
@@ -52,7 +52,7 @@ def read(kind: Webhook, headers: Headers, body: bytes, now_ms: int) -> Reading:
 def messages(reading: Reading, arrival: Arrival, find: FindListing) -> Messages:
     """Turn a reading into records; a line that cannot be counted becomes a dead letter and stops no other."""
     orders, refused = list[Message](), list(reading.refused)
-    for line in reading.lines:
+    for line in (_held(line, arrival) for line in reading.lines):
         try:
             orders += [order_message(record, arrival) for record in confirmed(line, arrival, find)]
         except Unmapped as error:
@@ -71,6 +71,11 @@ def wakes(reading: Reading, arrival: Arrival) -> tuple[Message, ...]:
     name = f"{arrival.channel}|{reading.order}@{arrival.body_sha256 or arrival.received_at}"
     told = events.headers(INGEST_WAKE, name, arrival.source, arrival.channel, arrival.received_at)
     return (Message(topic=INGEST_WAKE, key=arrival.channel.encode(), value=codec.encode(wake), headers=told),)
+
+
+def _held(line: Line, arrival: Arrival) -> Line:
+    """Return the line with what it holds at this channel: nothing before it is paid, where the channel wants it so."""
+    return replace(line, qty=0) if line.pending and not arrival.hold_pending else line
 
 
 class Unmapped(Exception):  # noqa: N818 - named for the reaction it demands

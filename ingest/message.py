@@ -21,12 +21,14 @@ class Arrival:
     What the records of one reading have in common.
 
     `body_sha256` is "" where there was no body of one order (a poll); `traceparent` is the W3C trace context.
+    `hold_pending` is the channel's setting: whether a line that is not paid yet holds its units.
     """
 
     channel: str
     received_at: int
     body_sha256: str = ""
     traceparent: str | None = None
+    hold_pending: bool = True
 
     @property
     def source(self) -> str:

@@ -168,7 +168,9 @@ class Poller:
     async def _keep(self, page: Page[Any], asked_at: int, answer: Answer) -> Page[Any] | Later:
         """Write what a page gives, wait for Kafka, and only then move the watermark."""
         self._opened = channel_now(asked_at, answer.headers) if self._opened is None else self._opened
-        arrival = Arrival(channel=self.channel.name, received_at=self.tools.now_ms())
+        arrival = Arrival(
+            channel=self.channel.name, received_at=self.tools.now_ms(), hold_pending=self.channel.hold_pending
+        )
         memory = Memory(find=self.tools.find, newest=self.tools.index.newest, lines=self.tools.index.lines)
         found = due(self.kind, page, arrival, asked_at, memory)
         outgoing_now = outgoing(found, arrival, self._letters.__contains__)

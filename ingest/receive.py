@@ -111,6 +111,7 @@ async def _take(service: Service, channel: Channel, headers: Headers, body: byte
         received_at=now,
         body_sha256=sha256(body).hexdigest(),
         traceparent=traceparent(headers.get("traceparent")),
+        hold_pending=channel.hold_pending,
     )
     reading = read(kind, headers, body, now)
     if len(reading.lines) > service.config.ingest.lines_max:

@@ -40,6 +40,9 @@ class Ignored(StrEnum):
     UNTRACKED = "untracked"
     NO_PRODUCT = "no_product"
     DRAFT = "draft"
+    FULFILLED_BY_CHANNEL = "fulfilled_by_channel"
+    ITEM_LEVEL = "item_level"
+    OTHER_EVENT = "other_event"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class Line:
 
     `order` and `line` are the channel's own ids.  `sku` is "" where the channel has none; `listing_id` is the id by
     which `listing` maps it then ("" where the channel names no product).  Times are milliseconds since 1970.
+    `pending` is a line that is not paid yet: whether it holds its units is the channel's setting `hold_pending`.
     """
 
     order: str
@@ -59,6 +63,7 @@ class Line:
     revision: int
     seen_at: int
     ordered_at: int
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

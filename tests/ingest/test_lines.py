@@ -1,6 +1,7 @@
 """From lines to records, beyond what the channels' deliveries show."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_bundle_takes_its_components_even_when_nothing_is_left_of_it() -> None
     cancelled = confirmed(line(qty=0), ARRIVAL, bundle)
 
     assert {record.sku: record.qty for record in cancelled} == {"CUP": 0, "PLATE": 0}
+
+
+def test_a_line_that_is_not_paid_holds_its_units_only_where_the_channel_wants_it_so() -> None:
+    """`hold_pending` decides it, for bundles and for lines that wait for their listing too; a paid line always holds."""
+    reading = Reading(order="7", lines=(line(pending=True), line(line="2"), line(line="3", sku="", pending=True)))
+    held = messages(reading, ARRIVAL, nothing)
+    free = messages(reading, replace(ARRIVAL, hold_pending=False), nothing)
+
+    assert [json.loads(message.value)["qty"] for message in held.all] == [2, 2, 2]
+    assert [json.loads(message.value)["qty"] for message in free.all] == [0, 2, 0]
+    bundled = messages(Reading(order="7", lines=(line(pending=True),)), replace(ARRIVAL, hold_pending=False), bundle)
+    assert [json.loads(message.value)["qty"] for message in bundled.all] == [0, 0]
 
 
 def test_a_bundle_is_counted_whole_or_not_at_all() -> None:
