@@ -1,13 +1,17 @@
-"""The kinds of channel that can be asked: for orders, and for the access tokens that asking takes."""
+"""The kinds of channel that can be asked: for orders, for listings, and for the access tokens that asking takes."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ingest.channels import shopify_poll, woocommerce_poll
+from ingest.channels import shopify_listings, shopify_poll, woocommerce_listings, woocommerce_poll
+from ingest.discover.kind import Discovery
 from ingest.poll.kind import Grant, Poll
 from schemas.settings import Kind
 
 POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType({Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll})
+DISCOVERIES: Mapping[Kind, Discovery[Any]] = MappingProxyType(
+    {Kind.SHOPIFY: shopify_listings, Kind.WOOCOMMERCE: woocommerce_listings}
+)
 GRANTS: Mapping[Kind, Grant] = MappingProxyType({})
 """Kinds whose calls need an access token of limited life; the others are called with their secrets."""

@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from ingest import fields
+from ingest.channels import shopify_calls as calls
 from ingest.channels import shopify_whole as whole
 from ingest.channels.shopify import read_order
 from ingest.fields import Object
-from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
-from ingest.webhook import BadPayload, NotUnderstood, Refused
+from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso
+from ingest.webhook import NotUnderstood, Refused
 from schemas.settings import Channel, Window
 from schemas.words import Reason
 
@@ -30,7 +29,6 @@ __all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some",
 LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
 """A page of 50 orders costs about 300 points when full; the Standard plan restores 100 a second, pushes need some."""
 SECRETS = ("ACCESS_TOKEN",)
-API_VERSION = "2026-07"
 PER_PAGE = 50
 QUERY = f"""query Orders($first: Int!, $after: String, $query: String) {{
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{
@@ -77,86 +75,46 @@ def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
         text, variables = whole.query(state.pending[0], state.part)
     else:
         text, variables = QUERY, {"first": state.size, "after": state.after, "query": state.query}
-    version = channel.api_version or API_VERSION
-    return Request(
-        method="POST",
-        url=f"{channel.base_url}/admin/api/{version}/graphql.json",
-        headers={"x-shopify-access-token": secrets[0], "content-type": "application/json"},
-        body=orjson.dumps({"query": text, "variables": variables}),
-    )
+    return calls.call(channel, secrets, text, variables)
 
 
 def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] | Denied:
     """Return what the answer means."""
-    refused = refusal(answer)
-    if refused is not None:
-        return refused
-    try:
-        value = fields.parse_object(answer.body)
-    except BadPayload as error:
-        return Later(why=f"the answer cannot be read: {error}")
-    errors = value.get("errors")
-    if errors:
-        return _errors(state, errors, value)
-    data = value.get("data")
-    if not isinstance(data, dict):
-        return Later(why="the answer holds no data")
-    page = _piece(state, data) if state.pending else _page(state, data)
-    return replace(page, pause_ms=_pause(value)) if isinstance(page, Page) else page
+    value = calls.envelope(answer, "read_orders")
+    if value is None:
+        return _smaller(state)
+    if isinstance(value, Later | Denied):
+        return value
+    page = _piece(state, value["data"]) if state.pending else _page(state, value["data"])
+    return replace(page, pause_ms=calls.pause(value)) if isinstance(page, Page) else page
 
 
-def _errors(state: State, errors: Any, value: Object) -> Later | Instead[State] | Denied:
-    codes = _codes(errors)
-    if "THROTTLED" in codes:
-        return Later(why="throttled", after_ms=_pause(value) or None)
-    if "MAX_COST_EXCEEDED" in codes and state.size > 1:
-        return Instead(next=replace(state, size=max(1, state.size // 2)))
-    if "ACCESS_DENIED" in codes:
-        return Denied(why="the channel answers ACCESS_DENIED: the token may not read orders (scope read_orders)")
-    return Later(why=f"the channel answers errors: {', '.join(sorted(codes)) or 'without a code'}"[:200])
-
-
-def _codes(errors: Any) -> set[str]:
-    rows = [row for row in errors if isinstance(row, dict)] if isinstance(errors, list) else []
-    extensions = [row["extensions"] for row in rows if isinstance(row.get("extensions"), dict)]
-    return {str(found["code"])[:60] for found in extensions if found.get("code")}
-
-
-def _pause(value: Object) -> int:
-    """Return how long the bucket needs until the same query fits again, milliseconds, from `extensions.cost`."""
-    try:
-        cost = value["extensions"]["cost"]
-        status = cost["throttleStatus"]
-        lacking = float(cost["requestedQueryCost"]) - float(status["currentlyAvailable"])
-        return max(0, min(60_000, round(lacking * 1_000 / float(status["restoreRate"]))))
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return 0
+def _smaller(state: State) -> Later | Instead[State]:
+    if state.size == 1:
+        return Later(why=f"the channel answers errors: {calls.TOO_COSTLY}")
+    return Instead(next=replace(state, size=max(1, state.size // 2)))
 
 
 def _page(state: State, data: Object) -> Page[State] | Later:
-    try:
-        connection = data["orders"]
-        nodes, info = connection["nodes"], connection["pageInfo"]
-        more, cursor = info["hasNextPage"] is True, info["endCursor"]
-    except (KeyError, TypeError):
-        return Later(why="the answer holds no orders")
-    if not isinstance(nodes, list) or (more and (not isinstance(cursor, str) or cursor == state.after)):
-        return Later(why="the answer's pages do not follow one another")
+    connection = calls.page(data, "orders")
+    if connection is None or (connection[1] is not None and connection[1] == state.after):
+        return Later(why="the answer holds no page of orders, or the same one again")
+    nodes, cursor = connection
     orders, pending, refused = _sorted_out(nodes)
     times = [time for time in (_modified(node) for node in nodes) if time is not None]
     following = replace(
         state,
-        after=cursor if more else state.after,
+        after=state.after if cursor is None else cursor,
         pending=pending,
         part=None,
         reached=max(times, default=None),
-        ended=not more,
+        ended=cursor is None,
     )
     done = not pending
     return Page(
         orders=tuple(orders),
         through=following.reached if done else None,
-        next=None if done and not more else following,
+        next=None if done and cursor is None else following,
         refused=tuple(refused),
     )
 
