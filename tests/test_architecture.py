@@ -2,21 +2,78 @@
 
 import ast
 import re
+from collections.abc import Iterable, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
 from compose.fakes.server import KINDS as FAKES
-from ingest.channels import WEBHOOKS
+from ingest.channels import CHALLENGES, KEYS, WEBHOOKS
+from ingest.channels.calls import DISCOVERIES, GRANTS, POLLS
+from ingest.imports.listings import RULES
 from publishers.channels import KINDS as PUSHES
 from schemas.settings import Kind
+from tests.channels.conftest import SECRETS, SIGN
 
 ROOT = Path(__file__).parents[1]
 OURS = ("ingest", "processor", "publishers", "schemas")
 KINDS = {kind.value for kind in Kind}
-NO_STOCK_TO_PUSH = {"generic"}
-"""A generic sender tells us its orders and has no stock of its own to be told."""
+CHANNELS = ROOT / "tests" / "channels"
+Exempt = Mapping[str, str]
+"""Kinds that a list leaves out, each with its reason: who is left out without one is missing."""
+NO_STOCK_TO_PUSH: Exempt = {
+    "generic": "a generic sender tells us its orders and has no stock of its own to be told",
+}
+NO_ORDERS_TO_ASK_FOR: Exempt = {
+    "generic": "whoever speaks our contract sends; there is no API to be asked",
+}
+NO_LISTINGS_TO_ASK_FOR: Exempt = {
+    "generic": "its listing ids are our SKUs",
+}
+NO_TOKEN_TO_FETCH: Exempt = {
+    "shopify": "a custom app's Admin API token lasts until it is taken back",
+    "woocommerce": "consumer key and secret go with each call",
+    "generic": "it is not called",
+}
+NO_KEY_TO_FETCH: Exempt = {
+    "shopify": "it signs with the app's secret",
+    "woocommerce": "it signs with the webhook's secret",
+    "generic": "it signs with the endpoint's secret or key, which is configured",
+    "amazon": "the bridge shows a token",
+    "etsy": "it signs with the endpoint's secret",
+}
+NO_QUESTION_TO_ANSWER: Exempt = {
+    "shopify": "it sends without a test of the address",
+    "woocommerce": "its test is a POST, a ping",
+    "generic": "Standard Webhooks has no test of the address",
+    "amazon": "the bridge is ours",
+    "etsy": "the address is entered in its portal",
+}
+
+
+def _folders(pattern: str) -> set[str]:
+    return {path.parent.name for path in CHANNELS.glob(pattern)}
+
+
+LISTS: Mapping[str, tuple[Iterable[str], Exempt]] = {
+    "ingest/channels/__init__.py: WEBHOOKS": (WEBHOOKS, {}),
+    "ingest/channels/__init__.py: KEYS": (KEYS, NO_KEY_TO_FETCH),
+    "ingest/channels/__init__.py: CHALLENGES": (CHALLENGES, NO_QUESTION_TO_ANSWER),
+    "ingest/channels/calls.py: POLLS": (POLLS, NO_ORDERS_TO_ASK_FOR),
+    "ingest/channels/calls.py: DISCOVERIES": (DISCOVERIES, NO_LISTINGS_TO_ASK_FOR),
+    "ingest/channels/calls.py: GRANTS": (GRANTS, NO_TOKEN_TO_FETCH),
+    "ingest/imports/listings.py: RULES": (RULES, {}),
+    "publishers/channels/__init__.py: KINDS": (PUSHES, NO_STOCK_TO_PUSH),
+    "compose/fakes/server.py: KINDS": (FAKES, {}),
+    "tests/channels/conftest.py: SIGN": (SIGN, {}),
+    "tests/channels/conftest.py: SECRETS": (SECRETS, {}),
+    "tests/channels/<kind>/README.md": (_folders("*/README.md"), {}),
+    "tests/channels/<kind>/webhooks/": (_folders("*/webhooks"), {}),
+    "tests/channels/<kind>/records/": (_folders("*/records"), {}),
+    "tests/channels/<kind>/polls/": (_folders("*/polls"), NO_ORDERS_TO_ASK_FOR),
+}
+"""Every place that names kinds of channel, and who may be missing there."""
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -25,13 +82,24 @@ def test_the_top_level_names_are_ours(name: str) -> None:
     assert set(packages_distributions()[name]) == {"lastunit"}
 
 
-def test_every_kind_of_channel_is_complete() -> None:
-    """A kind has a way in, a way out, a stand-in and a folder with its evidence."""
-    assert {str(kind) for kind in WEBHOOKS} == KINDS, "ingest/channels"
-    assert {str(kind) for kind in PUSHES} == KINDS - NO_STOCK_TO_PUSH, "publishers/channels"
-    assert {str(kind) for kind in FAKES} == KINDS, "compose/fakes"
-    folders = {path.name for path in (ROOT / "tests" / "channels").iterdir() if (path / "README.md").exists()}
-    assert folders == KINDS, "tests/channels"
+@pytest.mark.parametrize("place", LISTS)
+def test_every_list_of_channels_names_every_kind(place: str) -> None:
+    """A kind that is missing somewhere is missing without a word: each place names all, or says why it does not."""
+    named, exempt = LISTS[place]
+    found = {str(name) for name in named}
+    missing = sorted(KINDS - found - exempt.keys())
+    assert not missing, f"{place}: no {', '.join(missing)}; add it, or an exemption with its reason to this file"
+    unknown = sorted(found - KINDS)
+    assert not unknown, f"{place}: {', '.join(unknown)} is not in schemas.settings.Kind"
+    needless = sorted(found & exempt.keys())
+    assert not needless, f"{place}: {', '.join(needless)} is there and exempt all the same: drop the exemption"
+
+
+def test_what_a_kind_needs_to_be_called_goes_with_its_calls() -> None:
+    """Access tokens are for calls, keys and questions for webhooks; no table knows a kind that the others do not."""
+    assert GRANTS.keys() <= POLLS.keys() | DISCOVERIES.keys() | PUSHES.keys()
+    assert KEYS.keys() <= GRANTS.keys(), "a key is fetched with an access token: KEYS without GRANTS"
+    assert KEYS.keys() | CHALLENGES.keys() <= WEBHOOKS.keys()
 
 
 def test_only_the_configuration_reads_the_environment() -> None:
