@@ -1,7 +1,7 @@
 """
 The generic channel: any sender that signs by Standard Webhooks and speaks our own small order format.
 
-Facts: standardwebhooks.com, `spec/standard-webhooks.md` (headers, signature, secrets).  The body is
+The signature is in `ingest.standard_webhooks`.  The body, whose contract is `generic.schema.json`, is
 
     {"type": "order.line", "timestamp": "2026-11-21T10:00:00Z",
      "data": {"orderId": "A-1", "revision": 3, "orderedAt": 1795255200000,
@@ -11,20 +11,18 @@ where each line says what it holds now (0 when cancelled) and `revision` is rais
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Sequence
 
-from ingest import fields
+from ingest import fields, standard_webhooks
 from ingest.fields import Object
-from ingest.signature import hmac_base64, require
-from ingest.webhook import BadSignature, Headers, Line, NotUnderstood, Reading, Refused
+from ingest.webhook import Headers, Line, NotUnderstood, Reading, Refused
 from schemas.words import Reason
 
-TOLERANCE_MS = 300_000
-"""How far the sender's clock may be from ours, to either side: what the reference libraries use."""
 EVENT = "order.line"
-SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that marks a secret, not a secret
-_SECONDS = re.compile(r"[0-9]{1,12}")
+_TIME = re.compile(
+    r"(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+"""RFC 3339, as `generic.schema.json` has it: one spelling, which every language writes."""
 
 
 def account(headers: Headers, body: bytes) -> str:
@@ -40,23 +38,8 @@ def ping(headers: Headers, body: bytes) -> bool:
 
 
 def verify(headers: Headers, body: bytes, secrets: Sequence[str], now_ms: int) -> None:
-    """Raise `BadSignature` unless `id.timestamp.body` is signed (`v1`) and the timestamp is within 5 minutes."""
-    number, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not number or not _SECONDS.fullmatch(sent) or abs(int(sent) * 1_000 - now_ms) > TOLERANCE_MS:
-        raise BadSignature
-    signed = f"{number}.{sent}.".encode("utf-8", "surrogateescape") + body
-    # An entry without a comma, or of another version (`v1a` is asymmetric), is no signature for us.
-    entries = [entry.partition(",") for entry in headers.get("webhook-signature", "").split(" ")]
-    offered = [signature for version, _, signature in entries if version == "v1"]
-    require(offered, [hmac_base64(key, signed) for key in map(_key, secrets) if key])
-
-
-def _key(secret: str) -> bytes:
-    """Return a secret's bytes, none for one that is not base64: it can have signed nothing."""
-    try:
-        return b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except ValueError:
-        return b""
+    """Raise `BadSignature` unless the body is signed, by HMAC or ed25519, and the timestamp within 5 minutes."""
+    standard_webhooks.verify(headers, body, secrets, now_ms)
 
 
 def topic(headers: Headers) -> str:
@@ -79,21 +62,28 @@ def parse(headers: Headers, body: bytes, now_ms: int) -> Reading:
 
 def _seen_at(event: Object, now_ms: int) -> int:
     """Return the event's own time, the same on every retry, never in the future; without one, that of receipt."""
-    if event.get("timestamp") is None:
+    value = event.get("timestamp")
+    if value is None:
         return now_ms
-    return min(fields.instant(event["timestamp"], "timestamp"), now_ms)
+    if isinstance(value, str) and not _TIME.fullmatch(value):
+        raise NotUnderstood("timestamp: want an RFC 3339 time with a zone")
+    return min(fields.instant(value, "timestamp"), now_ms)
 
 
 def read_order(order: Object, seen_at_ms: int) -> Reading:
     """
     Return what an order's `data` holds.
 
-    Raises `NotUnderstood` when the order has no id, revision or time; a faulty line is refused by itself.
+    Raises `NotUnderstood` when the order has no id, revision, time or lines; a faulty line is refused by itself.
     """
     number = fields.ident(order, "orderId")
     times = (fields.integer(order, "revision"), seen_at_ms, fields.integer(order, "orderedAt"))
+    items = fields.objects(order, "lines")
+    if not items:
+        # It would change nothing, while its sender may have meant that the order holds nothing any more.
+        raise NotUnderstood("lines: none; a line that holds nothing is named with qty 0")
     lines, refused, seen = list[Line](), list[Refused](), set[tuple[str, str]]()
-    for at, item in enumerate(fields.objects(order, "lines")):
+    for at, item in enumerate(items):
         try:
             lines.append(_line(number, item, times, seen))
         except NotUnderstood as error:
