@@ -16,13 +16,14 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from ingest.channels.calls import POLLS
+from ingest.channels.calls import GRANTS, POLLS
 from ingest.poll.kind import Poll
-from ingest.poll.life import Order, once, serve
+from ingest.poll.life import once, serve
+from ingest.poll.parts import Order
 from ingest.poller import Ended
 from ingest.replay import Unreachable
 from schemas import logs
-from schemas.cluster import ClusterError, check
+from schemas.cluster import ClusterError, check, now_ms
 from schemas.config import Config, ConfigError, Secrets, channel_secret, config_path, load
 
 UNUSABLE, NO_ANSWER = 2, 3
@@ -78,14 +79,20 @@ def _order(args: argparse.Namespace) -> Order:
     channel = config.channel(args.channel)
     if not channel.base_url:
         raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nothing to poll")
-    names = [channel_secret(channel.name, what) for what in kind.SECRETS]
+    grant = GRANTS.get(channel.kind)
+
+    def read(names: Sequence[str]) -> Callable[[], Sequence[str]]:
+        return remembered(lambda: [secrets.one(channel_secret(channel.name, what)) for what in names])
+
     return Order(
         config=config,
         channel=channel,
         kind=kind,
-        secrets=remembered(lambda: [secrets.one(name) for name in names]),
+        secrets=read(kind.SECRETS),
+        grant=grant,
+        grant_secrets=read(grant.SECRETS if grant else ()),
         tokens=lambda: secrets.all("STOCK_TOKENS"),
-        since_ms=args.since,
+        back_to=None if args.since is None else now_ms() - args.since,
         host=args.host,
         port=args.port,
     )

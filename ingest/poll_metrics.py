@@ -19,3 +19,9 @@ FAILURES = Gauge(
     "lastunit_ingest_poll_failures_count", "Calls that failed since the last one that did not.", ["channel"]
 )
 TORN = Gauge("lastunit_ingest_poll_torn_count", "Orders with a line that may have left them.", ["channel"])
+NAMED = Gauge(
+    "lastunit_ingest_poll_named_count", "Orders that webhooks named and that are still to be read.", ["channel"]
+)
+NEVER_SHOWN = Counter(
+    "lastunit_ingest_poll_never_shown_total", "Orders that a webhook named and the channel did not show.", ["channel"]
+)

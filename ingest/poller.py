@@ -4,66 +4,35 @@ One channel's orders into Kafka, from the watermark on: ask, write, wait for the
 Killed at any line it loses nothing: what was not acknowledged is not behind the watermark and is read again.  Two
 pollers of one channel do the same work twice and no harm: each moves the watermark only over what it has written
 itself, and states that are written twice change nothing.
+
+Orders that a webhook named are read by their numbers, before and between the pages of a search that may be far behind.
 """
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
-from urllib.parse import unquote
+from typing import Any
 
 from ingest import poll_metrics as metrics
-from ingest.message import Arrival, Message
-from ingest.poll.held import Known, LineKey
-from ingest.poll.kind import Answer, Denied, Instead, Later, Page, Poll, Request
-from ingest.poll.pace import Pace, backoff_ms
-from ingest.poll.records import Memory, due, letter_id, outgoing
-from ingest.poll.watermark import channel_now, moved
-from ingest.producer import Unavailable
+from ingest.poll.ask import Asked, Asker
+from ingest.poll.keep import Keeper
+from ingest.poll.kind import Denied, Later, Page, Poll
+from ingest.poll.pace import backoff_ms
+from ingest.poll.tools import Tools
+from ingest.poll.torn import Torn
+from ingest.poll.wakes import PENDING_MAX, Batch, Wakes
 from schemas.channel_records import Watermark
-from schemas.codec import encode
-from schemas.events import headers
-from schemas.records import OrderConfirmed
 from schemas.settings import Channel
-from schemas.topics import INGEST_WATERMARK
 
 LOG = logging.getLogger(__name__)
-SEND_MAX = 1_000
-"""Records that are acknowledged together."""
 BACKOFF_MS = 1_000
 BACKOFF_MAX_MS = 60_000
 ASKED_MAX_MS = 600_000
 """The longest wait that a channel may ask for."""
-TORN_AFTER_MS = 30_000
-"""How long the processor has to come to a line before its order is read again."""
-TORN_AT_ONCE = 20
-TORN_TRIES = 3
-LETTERS_MAX = 10_000
-
-
-class Sender(Protocol):
-    """Kafka, as far as a poller needs it."""
-
-    async def send(self, messages: Sequence[Message]) -> None:
-        """Return once every record is acknowledged; raises `Unavailable`."""
-
-
-class Index(Protocol):
-    """What is known of the channel's lines."""
-
-    def lines(self, order: str) -> Mapping[LineKey, Known]:
-        """Return the newest states of an order's lines."""
-
-    def newest(self, keys: Iterable[LineKey]) -> Mapping[LineKey, Known]:
-        """Return the newest known states of those lines that are known."""
-
-    def tell(self, records: Iterable[OrderConfirmed]) -> None:
-        """Remember what was acknowledged."""
-
-    def torn(self) -> list[str]:
-        """Return the orders to be read again."""
+NAMED_TRIES = 3
+"""Failures in a row after which named orders wait, and the search goes on."""
 
 
 class Ended(StrEnum):
@@ -74,84 +43,152 @@ class Ended(StrEnum):
     GAVE_UP = "gave_up"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What a poller works with; time and chance come from outside."""
+@dataclass(slots=True)
+class _Reading:
+    """One way through a channel's pages: the search from the watermark (`search`), or orders by their numbers."""
 
-    call: Callable[[Request], Any]
-    sender: Sender
-    index: Index
-    find: Callable[[str, str], Any]
-    secrets: Callable[[], Sequence[str]]
-    now_ms: Callable[[], int]
-    sleep_ms: Callable[[int], Any]
+    state: Any
+    search: bool
+    tries: int | None
+    failures: int = 0
+    begun: int | None = None
 
 
 class Poller:
     """Reads one channel."""
 
-    def __init__(self, channel: Channel, kind: Poll[Any], tools: Tools, mark: int, stored: int | None) -> None:
+    def __init__(
+        self, channel: Channel, kind: Poll[Any], tools: Tools, mark: int, stored: Watermark | None = None
+    ) -> None:
         """Begin at `mark`, milliseconds of the channel's clock; `stored` is the watermark that Kafka holds."""
         self.channel, self.kind, self.tools = channel, kind, tools
-        self.mark = mark
-        self.written = stored
-        self.moved_at = tools.now_ms()
-        self._pace = Pace(channel.orders_limit or kind.LIMIT, tools.now_ms())
-        self._letters: dict[str, None] = {}
-        self._torn: dict[str, tuple[int, int]] = {}
-        self._opened: int | None = None
+        self.keeper = Keeper(channel, kind, tools, mark, stored)
+        self._asker = Asker(channel, kind, tools)
+        self._torn = Torn(channel.name)
+        self._hopeless: list[Batch] = []
+
+    @property
+    def asked_at(self) -> int:
+        """Return when the channel was last asked, milliseconds."""
+        return self._asker.asked_at
+
+    @property
+    def wakes(self) -> Wakes:
+        """Return what webhooks have named and is not read yet."""
+        return self.keeper.wakes
 
     async def read(self, tries: int | None = None) -> Ended:
         """
-        Read from the watermark to the end of what there is, then the orders whose lines do not agree.
+        Read what was named, then from the watermark to the end of what there is, then orders whose lines do not agree.
 
         Args:
             tries: give up after so many failures in a row; None never does.
 
         """
-        torn, self._opened = self._torn_orders(), None
-        ended = await self._follow(self.kind.start(self.mark), tries)
+        self.take_wakes()
+        upto, torn = self.keeper.wakes.position, self._torn_orders()
+        self.keeper.open()
+        ended = await self._named()
+        if ended is not Ended.DENIED:
+            ended = await self._follow(_Reading(self.kind.start(self.keeper.mark), search=True, tries=tries))
         if ended is Ended.READ:
-            await self._pass_quiet()
-            ended = await self._follow(torn, tries)
-        if ended is not Ended.READ:
-            return ended
-        metrics.FINISHED.labels(self.channel.name).set(self.tools.now_ms() / 1_000)
+            await self.keeper.pass_quiet()
+            await self._searched(upto)
+            ended = await self._follow(_Reading(torn, search=False, tries=tries))
+        if ended is Ended.READ:
+            metrics.FINISHED.labels(self.channel.name).set(self.tools.now_ms() / 1_000)
+        return ended
+
+    async def read_named(self) -> Ended:
+        """Read the orders that webhooks named, by their numbers."""
+        self.take_wakes()
+        return await self._named()
+
+    def take_wakes(self) -> None:
+        """Take up what webhooks have named since, as long as there is room."""
+        wakes = self.keeper.wakes
+        if self.tools.wakes is not None and len(wakes) < PENDING_MAX:
+            wakes.take(*self.tools.wakes(), self.tools.now_ms())
+
+    def _torn_orders(self) -> Any:
+        """Return the state that reads the orders whose lines have not agreed for a while, None where there are none."""
+        torn = self.tools.index.torn()
+        metrics.TORN.labels(self.channel.name).set(len(torn))
+        numbers = self._torn.due(torn, self.tools.now_ms())
+        return self.kind.some(numbers) if numbers else None
+
+    async def _named(self) -> Ended:
+        """Read all named orders that are due; those that cannot be read wait, and hold up nothing else."""
+        wakes = self.keeper.wakes
+        while (batch := wakes.due(self.tools.now_ms())) is not None:
+            shown: set[str] = set()
+            reading = _Reading(self.kind.some(batch.orders), search=False, tries=NAMED_TRIES)
+            ended = await self._follow(reading, shown)
+            if ended is Ended.DENIED:
+                return ended
+            now = self.tools.now_ms()
+            if ended is Ended.GAVE_UP:
+                wakes.later(batch, now)
+                self._hopeless.append(batch)
+                break
+            self._lost(wakes.done(batch, shown, now))
+            await self.keeper.note_wakes()
+            self.take_wakes()
+        metrics.NAMED.labels(self.channel.name).set(len(wakes))
         return Ended.READ
 
-    async def _follow(self, state: Any, tries: int | None) -> Ended:
-        failures, begun = 0, None
-        while state is not None:
-            verdict, asked_at, answer = await self._ask(state)
+    async def _searched(self, upto: int) -> None:
+        """Take note of a search that came to its end: the channel answers, so what it did not answer is at fault."""
+        wakes, now = self.keeper.wakes, self.tools.now_ms()
+        for batch in self._hopeless:
+            self._lost(wakes.failed(batch, now))
+        self._hopeless.clear()
+        wakes.searched(upto)
+        await self.keeper.note_wakes()
+
+    def _lost(self, orders: Sequence[str]) -> None:
+        for order in orders:
+            metrics.NEVER_SHOWN.labels(self.channel.name).inc()
+            LOG.error("order %s: a webhook named it and the channel does not show it", order)
+
+    async def _follow(self, reading: _Reading, shown: set[str] | None = None) -> Ended:
+        while reading.state is not None:
+            asked = await self._asker.ask(reading.state)
+            verdict = asked.verdict
             # An order that comes in pieces is as old as the first of them, however long the others took.
-            seen_at = asked_at if begun is None else begun
+            seen_at = asked.at if reading.begun is None else reading.begun
             if isinstance(verdict, Page):
-                verdict = await self._keep(verdict, seen_at, answer)
+                seen = Asked(verdict=verdict, at=seen_at, answer=asked.answer)
+                verdict = await self.keeper.keep(verdict, seen, search=reading.search) or verdict
             metrics.CALLS.labels(self.channel.name, type(verdict).__name__.lower()).inc()
             if isinstance(verdict, Denied):
                 return self._denied(verdict)
             if isinstance(verdict, Later):
-                failures += 1
-                if tries is not None and failures >= tries:
+                reading.failures += 1
+                if reading.tries is not None and reading.failures >= reading.tries:
                     LOG.error("gave up: %s", verdict.why)
                     return Ended.GAVE_UP
-                await self._wait(verdict, failures)
+                await self._wait(verdict, reading.failures)
                 continue
-            failures = 0
-            begun = seen_at if isinstance(verdict, Page) and not verdict.orders else None
             metrics.FAILURES.labels(self.channel.name).set(0)
-            state = verdict.next
-            if isinstance(verdict, Page) and state is not None and verdict.pause_ms:
-                await self.tools.sleep_ms(verdict.pause_ms)
+            reading.failures, reading.state = 0, verdict.next
+            if isinstance(verdict, Page):
+                reading.begun = seen_at if not verdict.orders else None
+                await self._after(verdict, reading, shown)
+            else:
+                reading.begun = None
         return Ended.READ
 
-    async def _ask(self, state: Any) -> tuple[Page[Any] | Later | Instead[Any] | Denied, int, Answer]:
-        while wait := self._pace.take(self.tools.now_ms()):
-            await self.tools.sleep_ms(wait)
-        request = self.kind.request(self.channel, self.tools.secrets(), state)
-        self.moved_at = asked_at = self.tools.now_ms()
-        answer: Answer = await self.tools.call(request)
-        return self.kind.read(state, answer), asked_at, answer
+    async def _after(self, page: Page[Any], reading: _Reading, shown: set[str] | None) -> None:
+        """Between two pages: note what was shown, wait as asked, and let what webhooks named go first."""
+        metrics.DENIED.labels(self.channel.name).set(0)
+        if shown is not None:
+            shown |= {order.number for order in page.orders} | {refused.order for refused in page.refused}
+        if reading.state is not None and page.pause_ms:
+            await self.tools.sleep_ms(page.pause_ms)
+        if reading.search and reading.state is not None:
+            self.take_wakes()
+            await self._named()
 
     def _denied(self, verdict: Denied) -> Ended:
         metrics.DENIED.labels(self.channel.name).set(1)
@@ -164,68 +201,3 @@ class Poller:
         LOG.warning("%s; again in %d ms", verdict.why, wait)
         metrics.FAILURES.labels(self.channel.name).set(failures)
         await self.tools.sleep_ms(wait)
-
-    async def _keep(self, page: Page[Any], asked_at: int, answer: Answer) -> Page[Any] | Later:
-        """Write what a page gives, wait for Kafka, and only then move the watermark."""
-        self._opened = channel_now(asked_at, answer.headers) if self._opened is None else self._opened
-        arrival = Arrival(
-            channel=self.channel.name, received_at=self.tools.now_ms(), hold_pending=self.channel.hold_pending
-        )
-        memory = Memory(find=self.tools.find, newest=self.tools.index.newest, lines=self.tools.index.lines)
-        found = due(self.kind, page, arrival, asked_at, memory)
-        outgoing_now = outgoing(found, arrival, self._letters.__contains__)
-        try:
-            for at in range(0, len(outgoing_now), SEND_MAX):
-                await self.tools.sender.send(outgoing_now[at : at + SEND_MAX])
-            self.tools.index.tell((*found.changed, *found.gone))
-            await self._move(moved(self.mark, page.through, asked_at, answer.headers))
-        except Unavailable as error:
-            return Later(why=f"Kafka has not acknowledged: {error}")
-        self._count(page, len(found.changed), len(found.gone), [letter_id(message) for message in found.dead])
-        return page
-
-    def _count(self, page: Page[Any], some: int, left: int, letters: Sequence[str]) -> None:
-        name = self.channel.name
-        metrics.ORDERS.labels(name).inc(len(page.orders))
-        metrics.LINES.labels(name, "changed").inc(some)
-        metrics.LINES.labels(name, "gone").inc(left)
-        metrics.DENIED.labels(name).set(0)
-        new = [letter for letter in letters if letter not in self._letters]
-        metrics.DEAD_LETTERS.labels(name).inc(len(new))
-        self._letters.update(dict.fromkeys(new))
-        while len(self._letters) > LETTERS_MAX:
-            del self._letters[next(iter(self._letters))]
-
-    async def _pass_quiet(self) -> None:
-        """Move the watermark over a time without orders, now that everything was read to its end."""
-        try:
-            await self._move(max(self.mark, (self._opened or 0) - self.channel.search_lag_ms))
-        except Unavailable as error:
-            LOG.warning("the watermark stays: %s", error)
-
-    async def _move(self, mark: int) -> None:
-        if self.written is not None and mark <= self.written:
-            self.mark = mark  # read again from before the watermark, which stays
-            return
-        name = self.channel.name
-        record = Watermark(channel=name, through=mark, at=self.tools.now_ms())
-        told = headers(INGEST_WATERMARK, f"{name}@{mark}", f"/ingest/{name}", name, record.at)
-        message = Message(topic=INGEST_WATERMARK, key=name.encode(), value=encode(record), headers=told)
-        await self.tools.sender.send([message])
-        self.mark = self.written = mark
-        metrics.WATERMARK.labels(name).set(mark / 1_000)
-
-    def _torn_orders(self) -> Any:
-        """Return the state that reads the orders whose lines have not agreed for a while, None where there are none."""
-        now, torn = self.tools.now_ms(), self.tools.index.torn()
-        metrics.TORN.labels(self.channel.name).set(len(torn))
-        self._torn = {order: self._torn.get(order, (now, 0)) for order in torn}
-        ready = [
-            order
-            for order, (since, tries) in self._torn.items()
-            if tries < TORN_TRIES and now - since >= TORN_AFTER_MS * 2**tries
-        ][:TORN_AT_ONCE]
-        for order in ready:
-            self._torn[order] = (now, self._torn[order][1] + 1)
-        numbers = [unquote(order.removeprefix(f"{self.channel.name}_").removesuffix("_")) for order in ready]
-        return self.kind.some(numbers) if numbers else None

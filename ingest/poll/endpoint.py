@@ -14,13 +14,18 @@ from schemas.config import ConfigError
 
 @dataclass(slots=True, kw_only=True)
 class Status:
-    """How a poller is: `alive` asks its threads and its loop, `denied` is why it stopped asking the channel."""
+    """
+    How a poller is: `alive` asks its threads and its loop, `denied` is why it stopped asking the channel.
+
+    `wake` is set by who wants everything read now, `rung` by webhooks that say that something changed.
+    """
 
     alive: Callable[[], bool]
     tokens: Callable[[], Sequence[str]]
     loaded: bool = False
     denied: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    rung: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 STATUS = web.AppKey("status", Status)

@@ -87,6 +87,17 @@ class Denied:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """
+    The access token has ended before its time: fetch another one and ask the same again, once.
+
+    A 401 means it by itself, so a kind says it only where its channel has another way to (Amazon answers 403).
+    """
+
+    why: str
+
+
 class Poll(Protocol[S]):
     """How one kind's orders are read."""
 
@@ -107,7 +118,7 @@ class Poll(Protocol[S]):
     def request(self, channel: Channel, secrets: Sequence[str], state: S) -> Request:
         """Return the next call; where the kind has a `Grant`, the last of the secrets is the access token."""
 
-    def read(self, state: S, answer: Answer) -> Page[S] | Later | Instead[S] | Denied:
+    def read(self, state: S, answer: Answer) -> Page[S] | Later | Instead[S] | Denied | Expired:
         """Return what an answer means; never raises, whatever the body holds."""
 
     def read_order(self, order: Object, seen_at_ms: int) -> Reading:
@@ -131,7 +142,11 @@ class Token:
 
 
 class Grant(Protocol):
-    """How one kind's access tokens are fetched; kinds without one are called with their secrets alone."""
+    """
+    How one kind's access tokens are fetched; kinds without one are called with their secrets alone.
+
+    Where a refresh token buys them it is the last of `SECRETS`: a `Token.successor` takes its place.
+    """
 
     @property
     def SECRETS(self) -> Sequence[str]:  # noqa: N802 - a module's constant

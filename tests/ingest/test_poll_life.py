@@ -8,20 +8,21 @@ import pytest
 from ingest.channels import woocommerce_poll
 from ingest.poll import life
 from ingest.poll.endpoint import Status
+from ingest.poll.parts import Order
 from schemas.config import parse
 from schemas.settings import Channel, Kind
 
 SHOP = Channel(name="woo", kind=Kind.WOOCOMMERCE, since=0, base_url="http://shop", poll_every_ms=100)
 
 
-def order(secrets: list[Sequence[str]]) -> life.Order:
-    return life.Order(
+def order(secrets: list[Sequence[str]]) -> Order:
+    return Order(
         config=parse({"kafka": {"bootstrap": "127.0.0.1:1"}}),
         channel=SHOP,
         kind=woocommerce_poll,
         secrets=lambda: secrets[0],
         tokens=lambda: ("t",),
-        since_ms=None,
+        back_to=None,
         host="127.0.0.1",
         port=0,
     )

@@ -10,8 +10,11 @@ from ingest.channels.calls import POLLS
 from ingest.message import Message
 from ingest.poll.held import Held, Known, LineKey
 from ingest.poll.kind import Answer, Request
+from ingest.poll.tools import Tools
+from ingest.poll.torn import AFTER_MS as TORN_AFTER_MS
+from ingest.poll.torn import TRIES as TORN_TRIES
 from ingest.poll.watermark import SETTLE_MS
-from ingest.poller import TORN_AFTER_MS, TORN_TRIES, Ended, Poller, Tools
+from ingest.poller import Ended, Poller
 from ingest.producer import Unavailable
 from schemas.channel_records import Watermark
 from schemas.codec import decode
@@ -245,9 +248,9 @@ async def test_refused_credentials_end_the_reading_at_once(caplog: pytest.LogCap
 async def test_reading_again_from_before_the_watermark_leaves_it_where_it_is() -> None:
     """`--since` reads the past again and never moves the stored watermark back."""
     world = World([order(7, 1)], [order(7, 1), order(8, 20)])
-    world.poller.written = T0 + 10_000
+    world.poller.keeper.written = T0 + 10_000
     await world.poller.read()
-    assert (world.marks(), world.poller.mark) == ([], T0 + 1_000)
+    assert (world.marks(), world.poller.keeper.mark) == ([], T0 + 1_000)
     await world.poller.read()
     assert world.marks() == [T0 + 20_000]
 

@@ -1,0 +1,60 @@
+"""One question to the channel: in its budget, with its secrets and a token that is good; the verdict as a value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.poll.grant import outlived
+from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Page, Poll, Token
+from ingest.poll.pace import Pace
+from ingest.poll.tools import Tools
+from schemas.settings import Channel
+
+Verdict = Page[Any] | Later | Instead[Any] | Denied
+REFUSED = Later(why="the channel takes the access token no more; another one is fetched", after_ms=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a question came to, and when it was put."""
+
+    verdict: Verdict
+    at: int
+    answer: Answer
+
+
+NOTHING = Answer(status=0, headers={}, body=b"")
+
+
+class Asker:
+    """Asks one channel; `asked_at` is when it last did."""
+
+    def __init__(self, channel: Channel, kind: Poll[Any], tools: Tools) -> None:
+        """Start with a full budget."""
+        self._channel, self._kind, self._tools = channel, kind, tools
+        self._pace = Pace(channel.orders_limit or kind.LIMIT, tools.now_ms())
+        self.asked_at = tools.now_ms()
+
+    async def ask(self, state: Any) -> Asked:
+        """Put the question of a state, once the budget has room for it."""
+        while wait := self._pace.take(self._tools.now_ms()):
+            await self._tools.sleep_ms(wait)
+        self.asked_at = self._tools.now_ms()
+        token = None if self._tools.tokens is None else await self._tools.tokens.get()
+        if isinstance(token, Later | Denied):
+            return Asked(verdict=token, at=self.asked_at, answer=NOTHING)
+        at = self.asked_at = self._tools.now_ms()
+        answer = await self._tools.call(self._kind.request(self._channel, self._credentials(token), state))
+        return Asked(verdict=self._judged(self._kind.read(state, answer), answer, token), at=at, answer=answer)
+
+    def _credentials(self, token: Token | None) -> Sequence[str]:
+        return self._tools.secrets() if token is None else (*self._tools.secrets(), token.value)
+
+    def _judged(self, verdict: Verdict | Expired, answer: Answer, token: Token | None) -> Verdict:
+        """Turn a token that has ended into another try, and a second one in a row into a refusal."""
+        if self._tools.tokens is not None and token is not None:
+            if outlived(verdict, answer) and self._tools.tokens.refused(token):
+                return REFUSED
+            if answer.status == 200:
+                self._tools.tokens.accepted()
+        return Denied(why=verdict.why) if isinstance(verdict, Expired) else verdict
