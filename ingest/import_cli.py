@@ -1,5 +1,5 @@
 """
-`python -m ingest import FILE`: stock counts and listings from a CSV file.
+`python -m ingest import FILE`: stock counts, listings and bundles from a CSV file; its header says which.
 
 Without `--apply` it shows what would change and writes nothing.  A file is written whole or not at all: with one
 refused row nothing is written, because a corrected file is another file, whose counts would all be set again.
@@ -8,9 +8,7 @@ Exit codes: 0 done, 1 rows were refused, 2 the file or the configuration cannot 
 """
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,20 +16,21 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from ingest.imports import listings, stock
+from ingest.imports import bundles, listings, stock
+from ingest.imports.command import DONE, NO_KAFKA, REFUSED, UNUSABLE, fail, last_words, require_topics, show, write
 from ingest.imports.csvfile import BYTES_MAX, BadFile, Table, parse
 from ingest.imports.diff import Change, Diff
 from ingest.imports.present import Stock, read_listings, read_stock
 from ingest.imports.progress import bar
 from ingest.imports.report import document, text
-from ingest.imports.write import NotWritten, write_all
+from ingest.imports.write import NotWritten
 from ingest.replay import Unreachable
-from schemas.cluster import ClusterError, check, now_ms
+from schemas.cluster import ClusterError, now_ms
 from schemas.codec import WireError
 from schemas.config import Config, ConfigError, config_path, load
 
-DONE, REFUSED, UNUSABLE, NO_KAFKA = range(4)
 REASON_CHARS = 200
+FILES = "sku,qty[,reason], or channel,listing_id,sku,<ids...>[,components][,retired], or bundle_sku,component,qty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class Source:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("file", type=Path, help="sku,qty[,reason] or channel,listing_id,sku,<ids...>[,components]")
+    parser.add_argument("file", type=Path, help=FILES)
     parser.add_argument("--config", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
     parser.add_argument(
         "--apply", action="store_true", help="write; without it the difference is shown and that is all"
@@ -73,28 +72,17 @@ def run(args: argparse.Namespace) -> int:
         config = load(config_path(args.config, os.environ))
         source = _read(args.file, args.counted_at)
         reader = _reader(source.table)
-        _require_topics(config)
+        require_topics(config)
         diff = reader(source, config, args.actor)
         applied = args.apply and not diff.of(Change.REFUSED)
         if applied:
-            _write(config, diff)
+            write(config, diff)
     except (BadFile, ConfigError, WireError) as error:
-        return _fail(UNUSABLE, f"{args.file}: {error}" if isinstance(error, BadFile) else str(error))
+        return fail(UNUSABLE, f"{args.file}: {error}" if isinstance(error, BadFile) else str(error))
     except (ClusterError, Unreachable, NotWritten, KafkaException) as error:
-        return _fail(NO_KAFKA, str(error))
+        return fail(NO_KAFKA, str(error))
     _print(args, source, diff, applied=applied)
     return REFUSED if diff.of(Change.REFUSED) else DONE
-
-
-def _require_topics(config: Config) -> None:
-    faults = check(config)
-    if faults:
-        raise ConfigError("\n".join(faults))
-
-
-def _fail(code: int, sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return code
 
 
 def _read(path: Path, counted_at: int | None) -> Source:
@@ -107,19 +95,20 @@ def _read(path: Path, counted_at: int | None) -> Source:
     return Source(name=path.name, table=parse(raw), counted_at=modified if counted_at is None else counted_at)
 
 
+WANTED = "sku,qty or channel,listing_id,sku or bundle_sku,component,qty"
 Reader = Callable[[Source, Config, str], Diff]
 
 
 def _reader(table: Table) -> Reader:
     """Choose by the header, or raise `BadFile`."""
-    for kind, reader in ((stock, _stock), (listings, _listings)):
+    for kind, reader in ((stock, _stock), (listings, _listings), (bundles, _bundles)):
         if set(kind.REQUIRED) <= set(table.columns):
             unknown = [name for name in table.columns if name not in (*kind.REQUIRED, *kind.OPTIONAL)]
             if unknown:
                 known = ", ".join((*kind.REQUIRED, *kind.OPTIONAL))
                 raise BadFile(f"unknown column {', '.join(unknown)}; a file of {kind.KIND} has {known}")
             return reader
-    raise BadFile(f"the header is {', '.join(table.columns)[:200]!r}; want sku,qty or channel,listing_id,sku")
+    raise BadFile(f"the header is {', '.join(table.columns)[:200]!r}; want {WANTED}")
 
 
 def _stock(source: Source, config: Config, actor: str) -> Diff:
@@ -138,19 +127,12 @@ def _listings(source: Source, config: Config, _actor: str) -> Diff:
     return listings.diff(source.table, present, kinds, config.kafka.partitions)
 
 
-def _write(config: Config, diff: Diff) -> None:
-    writes = diff.writes()
-    with bar("writing", len(writes)) as advance:
-        write_all(config, writes, now_ms(), advance)
+def _bundles(source: Source, config: Config, _actor: str) -> Diff:
+    with bar("reading listings", None) as advance:
+        present = read_listings(config, advance)
+    return bundles.diff(source.table, present, config.kafka.partitions)
 
 
 def _print(args: argparse.Namespace, source: Source, diff: Diff, *, applied: bool) -> None:
-    if args.json:
-        print(json.dumps(document(source.name, diff, source.counted_at, applied=applied), ensure_ascii=False))
-        return
-    for line in text(source.name, diff, source.counted_at):
-        print(line)
-    if applied:
-        print(f"{len(diff.writes())} records written and acknowledged")
-    else:
-        print("nothing written; --apply to write" if not args.apply else "nothing written: rows were refused")
+    lines = [*text(source.name, diff, source.counted_at), last_words(diff, asked=args.apply, applied=applied)]
+    show(lines, document(source.name, diff, source.counted_at, applied=applied) if args.json else None)

@@ -11,7 +11,7 @@ import pytest
 from compose.fakes.server import KINDS as FAKES
 from ingest.channels import CHALLENGES, KEYS, WEBHOOKS
 from ingest.channels.calls import DISCOVERIES, GRANTS, POLLS
-from ingest.imports.listings import RULES
+from ingest.imports.rules import RULES
 from publishers.channels import KINDS as PUSHES
 from schemas.settings import Kind
 from tests.channels.conftest import SECRETS, SIGN
@@ -63,7 +63,7 @@ LISTS: Mapping[str, tuple[Iterable[str], Exempt]] = {
     "ingest/channels/calls.py: POLLS": (POLLS, NO_ORDERS_TO_ASK_FOR),
     "ingest/channels/calls.py: DISCOVERIES": (DISCOVERIES, NO_LISTINGS_TO_ASK_FOR),
     "ingest/channels/calls.py: GRANTS": (GRANTS, NO_TOKEN_TO_FETCH),
-    "ingest/imports/listings.py: RULES": (RULES, {}),
+    "ingest/imports/rules.py: RULES": (RULES, {}),
     "publishers/channels/__init__.py: KINDS": (PUSHES, NO_STOCK_TO_PUSH),
     "compose/fakes/server.py: KINDS": (FAKES, {}),
     "tests/channels/conftest.py: SIGN": (SIGN, {}),

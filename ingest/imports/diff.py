@@ -21,8 +21,18 @@ class Change(StrEnum):
     UNCHANGED = "unchanged"
     """Nothing is written: this very row has been decided, or the listing stands as it is."""
 
+    GONE = "gone"
+    """A listing that its channel does not have any more."""
+
+    LEFT = "left"
+    """Something on the channel that is not written; `why` says what to do."""
+
     REFUSED = "refused"
     """It cannot be used; `why` says what is wrong.  A file with such a row is not written at all."""
+
+
+FOUND_ONLY = frozenset({Change.GONE, Change.LEFT})
+"""What comes of a channel's own listings only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +64,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
-    """What a whole file would change; `kind` is "stock" or "listings"."""
+    """What a whole file would change; `kind` is "stock", "listings" or "bundles"."""
 
     kind: str
     sha256: str
     entries: tuple[Entry, ...]
 
     def counts(self) -> dict[str, int]:
-        """Return how many rows there are of each change, all five named."""
+        """Return how many rows there are of each change; what no file can do is named where it is there only."""
         found = Counter(entry.change for entry in self.entries)
-        return {change.value: found[change] for change in Change}
+        return {change.value: found[change] for change in Change if found[change] or change not in FOUND_ONLY}
 
     def of(self, *changes: Change) -> list[Entry]:
         """Return the entries of these changes, in the file's order."""

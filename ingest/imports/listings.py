@@ -1,37 +1,54 @@
 """
-Listings: `channel,listing_id,sku`, then the channel's own ids, one column each, and `components` for bundles.
+Listings: `channel,listing_id,sku`, then the channel's own ids (`ingest.imports.rules`), one column each.
 
-Per kind (the ids are the channel's numbers, without `gid://`):
-- shopify: `variant` (= listing_id) and `inventory_item`;
-- woocommerce: `product`, and `variation` for a variation; listing_id is the variation's id, else the product's;
-- generic: no ids; listing_id is the SKU.
-`components` is `2*CUP|1*SAUCER`: what one bundle takes.
+`components` is what one bundle takes, as in `2*CUP|1*SAUCER`; `retired` is true for a listing that is sold no more.
+Where a file has no such column, what is known stays: a listing keeps its flag, and a new listing of a bundle's SKU is
+made of what the SKU's other listings are made of.
 
 A listing's record stands in its SKU's partition.  When its SKU changes, the old record stands in another partition and
 is closed there by a tombstone, after the new one.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from ingest.imports.csvfile import Row, Table
-from ingest.imports.diff import Change, Diff, Entry, Write
+from ingest.imports.diff import Change, Diff, Entry
+from ingest.imports.entries import written
+from ingest.imports.nesting import Made, Present, overlaid
+from ingest.imports.rules import COLUMNS, RULES
 from schemas.channel_records import Component, Listing
 from schemas.codec import WireError, encode
 from schemas.ids import listing_key
-from schemas.partition import partition_of
 from schemas.settings import Kind
-from schemas.topics import LISTING
 
 KIND = "listings"
 REQUIRED = ("channel", "listing_id", "sku")
-IDS = ("variant", "inventory_item", "product", "variation")
-OPTIONAL = (*IDS, "components")
-_NUMBER = re.compile(r"[0-9]{1,20}")
+COMPONENTS, RETIRED = "components", "retired"
+OPTIONAL = (*COLUMNS, COMPONENTS, RETIRED)
+WORDS = MappingProxyType({"": False, "false": False, "no": False, "0": False, "true": True, "yes": True, "1": True})
 _COMPONENT = re.compile(r"([0-9]{1,7})\*(.+)", re.DOTALL)
 
-Present = Mapping[bytes, Mapping[int, Listing]]
-"""The live `listing` records by key and partition: a listing that moved badly may stand in two."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One row as a listing, or why it is none; `shown` is what people see of a refused one."""
+
+    row: int
+    shown: Mapping[str, str]
+    listing: Listing | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a file is read against: the live listings, the channels' kinds by name, and the count of partitions."""
+
+    present: Present
+    kinds: Mapping[str, Kind]
+    partitions: int
 
 
 def diff(table: Table, present: Present, kinds: Mapping[str, Kind], partitions: int) -> Diff:
@@ -45,28 +62,29 @@ def diff(table: Table, present: Present, kinds: Mapping[str, Kind], partitions: 
         partitions: how many partitions a SKU may be in.
 
     """
-    first: dict[bytes, int] = {}
-    entries = tuple(_entry(table, row, present, kinds, partitions, first) for row in table.rows)
-    return Diff(kind=KIND, sha256=table.sha256, entries=entries)
+    world = World(present=present, kinds=kinds, partitions=partitions)
+    return Diff(kind=KIND, sha256=table.sha256, entries=tuple(entries(table, world)))
 
 
-def _entry(
-    table: Table, row: Row, present: Present, kinds: Mapping[str, Kind], partitions: int, first: dict[bytes, int]
-) -> Entry:
+def entries(table: Table, world: World) -> list[Entry]:
+    """Return a table's rows as entries."""
+    before = Made(overlaid(world.present, {}))
+    drafts = _once([_draft(table, row, world, before) for row in table.rows])
+    new = {listing_key(one.listing.channel, one.listing.listing_id): one.listing for one in drafts if one.listing}
+    after = Made(overlaid(world.present, new))
+    return [_entry(draft, world, after) for draft in drafts]
+
+
+def _draft(table: Table, row: Row, world: World, before: Made) -> Draft:
     if row.fault:
-        return Entry(row=row.number, change=Change.REFUSED, why=row.fault)
-    names = {name: table.cell(row, name) for name in REQUIRED}
+        return Draft(row=row.number, shown={}, why=row.fault)
+    shown = {name: table.cell(row, name) for name in REQUIRED}
     try:
-        listing = _listing(table, row, kinds)
-        value = encode(listing)
+        listing = _listing(table, row, world, before)
+        encode(listing)
     except WireError as error:
-        return Entry(row=row.number, change=Change.REFUSED, facts=names, why=_sentence(error))
-    key = listing_key(listing.channel, listing.listing_id)
-    earlier = first.setdefault(key, row.number)
-    if earlier != row.number:
-        why = f"the listing stands in row {earlier} already"
-        return Entry(row=row.number, change=Change.REFUSED, facts=names, why=why)
-    return _judged(row, listing, value, present.get(key, {}), partitions)
+        return Draft(row=row.number, shown=shown, why=_sentence(error))
+    return Draft(row=row.number, shown=shown, listing=listing)
 
 
 def _sentence(error: WireError) -> str:
@@ -74,21 +92,49 @@ def _sentence(error: WireError) -> str:
     return f"{where}: {error.problem}" if where else error.problem
 
 
-def _listing(table: Table, row: Row, kinds: Mapping[str, Kind]) -> Listing:
+def _once(drafts: Sequence[Draft]) -> list[Draft]:
+    """Refuse a listing's second row."""
+    first: dict[bytes, int] = {}
+    found = []
+    for draft in drafts:
+        key = listing_key(draft.listing.channel, draft.listing.listing_id) if draft.listing else b""
+        earlier = first.setdefault(key, draft.row) if key else draft.row
+        why = f"the listing stands in row {earlier} already"
+        found.append(draft if earlier == draft.row else Draft(row=draft.row, shown=draft.shown, why=why))
+    return found
+
+
+def _entry(draft: Draft, world: World, after: Made) -> Entry:
+    listing, why = draft.listing, draft.why
+    if listing is not None:
+        why = "; ".join(after.faults(listing.sku, listing.components))
+    if listing is None or why:
+        return Entry(row=draft.row, change=Change.REFUSED, facts=draft.shown, why=why)
+    known = world.present.get(listing_key(listing.channel, listing.listing_id), {})
+    return written(draft.row, listing, known, world.partitions)
+
+
+def _listing(table: Table, row: Row, world: World, before: Made) -> Listing:
     """Build the record, or raise `WireError` with every fault in the row."""
     channel, listing_id, sku = (table.cell(row, name) for name in REQUIRED)
-    ids = {name: table.cell(row, name).strip() for name in IDS if table.cell(row, name).strip()}
+    ids = {name: table.cell(row, name).strip() for name in COLUMNS if table.cell(row, name).strip()}
     faults = []
-    if channel not in kinds:
+    if channel not in world.kinds:
         faults.append(f"channel {channel[:60]!r} is not configured")
     else:
-        faults += RULES[kinds[channel]](listing_id, sku, ids)
-    components, fault = _components(table.cell(row, "components"))
-    if fault:
-        faults.append(fault)
+        faults += RULES[world.kinds[channel]].faults(listing_id, sku, ids)
+    known = [*world.present.get(listing_key(channel, listing_id), {}).values()]
+    components, fault = (
+        _components(table.cell(row, COMPONENTS)) if COMPONENTS in table.columns else _kept(sku, known, before)
+    )
+    retired = table.cell(row, RETIRED).strip().lower() if RETIRED in table.columns else str(_flag(known)).lower()
+    faults += [fault] if fault else []
+    faults += [] if retired in WORDS else [f"retired {retired[:40]!r}: want true or false"]
     if faults:
         raise WireError("; ".join(faults))
-    return Listing(channel=channel, listing_id=listing_id, sku=sku, ids=ids, components=components)
+    return Listing(
+        channel=channel, listing_id=listing_id, sku=sku, ids=ids, components=components, retired=WORDS[retired]
+    )
 
 
 def _components(cell: str) -> tuple[tuple[Component, ...], str]:
@@ -98,57 +144,14 @@ def _components(cell: str) -> tuple[tuple[Component, ...], str]:
     return tuple(Component(sku=part[2], qty=int(part[1])) for part in found if part), ""
 
 
-def _judged(row: Row, listing: Listing, value: bytes, known: Mapping[int, Listing], partitions: int) -> Entry:
-    home = partition_of(listing.sku.encode(), partitions)
-    was = known.get(home) or next(iter(known.values()), None)
-    facts = {"channel": listing.channel, "listing_id": listing.listing_id, "sku": listing.sku}
-    facts["was_sku"] = was.sku if was else ""
-    strays = [_write(listing, partition, None) for partition in sorted(known) if partition != home]
-    if known.get(home) == listing and not strays:
-        return Entry(row=row.number, change=Change.UNCHANGED, facts=facts)
-    change = Change.CHANGED if known else Change.NEW
-    return Entry(row=row.number, change=change, facts=facts, writes=(_write(listing, home, value), *strays))
+def _kept(sku: str, known: Sequence[Listing], before: Made) -> tuple[tuple[Component, ...], str]:
+    """Return what a listing is made of where the file does not say: as before, else as the SKU's other listings."""
+    same = [listing.components for listing in known if listing.sku == sku]
+    ways = same[-1:] or before.of(sku)
+    if len(ways) > 1:
+        return (), "the SKU's listings are made of different components: name them in a column `components`"
+    return (ways[0] if ways else ()), ""
 
 
-def _write(listing: Listing, partition: int, value: bytes | None) -> Write:
-    return Write(
-        topic=LISTING,
-        key=listing_key(listing.channel, listing.listing_id),
-        partition=partition,
-        value=value,
-        record_id=f"{listing.channel}|{listing.listing_id}",
-        subject=listing.sku,
-    )
-
-
-def _shopify(listing_id: str, _sku: str, ids: Mapping[str, str]) -> list[str]:
-    faults = _numbers(ids, "variant", "inventory_item")
-    if ids.get("variant") != listing_id:
-        faults.append("listing_id must be the variant's id")
-    return faults
-
-
-def _woocommerce(listing_id: str, _sku: str, ids: Mapping[str, str]) -> list[str]:
-    faults = _numbers(ids, "product", *(["variation"] if "variation" in ids else []))
-    if ids.get("variation", ids.get("product")) != listing_id:
-        faults.append("listing_id must be the variation's id, or the product's where there is no variation")
-    return faults
-
-
-def _generic(listing_id: str, sku: str, ids: Mapping[str, str]) -> list[str]:
-    faults = [f"{name}: a generic channel has no ids" for name in ids]
-    if listing_id != sku:
-        faults.append("listing_id must be the SKU")
-    return faults
-
-
-def _numbers(ids: Mapping[str, str], *wanted: str) -> list[str]:
-    faults = [f"{name}: want the numeric id" for name in wanted if not _NUMBER.fullmatch(ids.get(name, ""))]
-    return faults + [f"{name}: this kind of channel has no such id" for name in ids if name not in wanted]
-
-
-RULES: Mapping[Kind, Callable[[str, str, Mapping[str, str]], list[str]]] = {
-    Kind.SHOPIFY: _shopify,
-    Kind.WOOCOMMERCE: _woocommerce,
-    Kind.GENERIC: _generic,
-}
+def _flag(known: Sequence[Listing]) -> bool:
+    return any(listing.retired for listing in known)

@@ -14,6 +14,8 @@ MEANING: Mapping[Change, str] = {
     Change.CHANGED: "differ from what is known",
     Change.EQUAL: "say what the level is; recorded as decided",
     Change.UNCHANGED: "change nothing",
+    Change.GONE: "stand in `listing` and are not on the channel any more",
+    Change.LEFT: "are on the channel and are not written",
     Change.REFUSED: "cannot be used",
 }
 HEADINGS: Mapping[str, str] = {
@@ -25,7 +27,11 @@ HEADINGS: Mapping[str, str] = {
     "channel": "channel",
     "listing_id": "listing",
     "was_sku": "SKU before",
+    "components": "made of",
+    "retired": "retired",
 }
+RARE = frozenset({"components", "retired"})
+"""Columns that are shown only where a row has something in them."""
 
 
 def when(ms: int) -> str:
@@ -40,21 +46,30 @@ def text(name: str, diff: Diff, counted_at: int) -> Iterator[str]:
         yield f"  {change:<10}{count:>8}  {MEANING[Change(change)]}"
     if diff.kind == STOCK:
         yield f"sold since: units that orders took since the count was made ({when(counted_at)})"
-    for change in (Change.NEW, Change.CHANGED):
+    for change in (Change.NEW, Change.CHANGED, Change.GONE):
         yield from _table(diff.of(change), change)
+    yield from _left(diff.of(Change.LEFT))
     yield from _refusals(diff.of(Change.REFUSED))
 
 
 def _table(entries: list[Entry], change: Change) -> Iterator[str]:
     if not entries:
         return
-    names = list(entries[0].facts)
+    names = [name for name in entries[0].facts if name not in RARE or any(entry.facts[name] for entry in entries)]
     rows = [[str(entry.row), *(_cell(entry.facts[name]) for name in names)] for entry in entries[:SHOWN_MAX]]
     heads = ["row", *(HEADINGS[name] for name in names)]
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     yield f"{change}:"
     for row in [heads, *rows]:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield from _rest(entries)
+
+
+def _left(entries: list[Entry]) -> Iterator[str]:
+    if entries:
+        yield f"{Change.LEFT}:"
+    for entry in entries[:SHOWN_MAX]:
+        yield f"  {entry.facts['listing_id']}  {_cell(entry.facts['sku'])}  {entry.why}"
     yield from _rest(entries)
 
 
@@ -81,7 +96,7 @@ def document(name: str, diff: Diff, counted_at: int, *, applied: bool) -> dict[s
 
     `rows` names every row but the unchanged ones; times are milliseconds since 1970.
     """
-    named = diff.of(Change.NEW, Change.CHANGED, Change.EQUAL, Change.REFUSED)
+    named = [entry for entry in diff.entries if entry.change is not Change.UNCHANGED]
     result: dict[str, object] = {
         "file": name,
         "kind": diff.kind,
