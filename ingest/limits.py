@@ -12,8 +12,14 @@ IN_FLIGHT_MAX = 512
 BODY_READ_S = 10.0
 """How long a sender may take for a body; Shopify gives up after 5 s, WooCommerce after 60 s but sends at once."""
 
+CONNECTIONS_MAX = 4_096
+"""Connections at once; beyond it a new one is closed."""
+
+FIRST_REQUEST_S = 10.0
+"""How long a new connection may take for the head of its first request."""
+
 KEEP_ALIVE_S = 75.0
-"""How long an idle connection is kept."""
+"""How long an idle connection is kept, and how long the head of a later request may take."""
 
 DRAIN_S = 10.0
 """How long requests under way may take after SIGTERM."""
