@@ -1,0 +1,45 @@
+"""The chaos run's short mode, and proof that it would notice: a poller that lacks one thing makes it fail."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ZEROS = ("lost", "doubled", "wrong")
+WITHIN_S = 240.0
+
+
+def chaos(*options: str) -> tuple[int, dict[str, Any]]:
+    """Run the command; returns its exit code and its last line."""
+    command = [sys.executable, "tests/chaos/run.py", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    assert done.stdout, done.stderr
+    sys.stderr.write(done.stderr)
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.xdist_group("faults")
+def test_bad_weather_over_every_channel_changes_no_level() -> None:
+    """Webhooks lost, doubled, late and reordered, secrets rotated, services killed: every line is counted once."""
+    code, line = chaos("--seed", "11")
+
+    assert {name: line[name] for name in ZEROS} == dict.fromkeys(ZEROS, 0)
+    assert code == 0
+    assert min(line["orders"].values()) > 60
+    assert min(line[name] for name in ("duplicated", "dropped", "delayed", "old_touched", "too_old", "moved")) > 5
+    assert line["kills"] >= 3
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("faults")
+def test_a_poller_that_ignores_lines_that_left_is_found_out() -> None:
+    """The same command on pollers that lack exactly this fails: what left its order is counted still."""
+    code, line = chaos("--seed", "1", "--mutant", "vanish", "--only", "woocommerce", "shopify")
+
+    assert code == 1
+    assert line["doubled"] > 0
+    assert line["lost"] == 0
