@@ -23,7 +23,7 @@ class Secrets:
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """One stand-in account: its shop, its weather, its sender and what it counted."""
+    """One stand-in account: its shop, its weather, its sender, what it counted, and what its kind alone remembers."""
 
     name: str
     shop: Shop
@@ -32,6 +32,7 @@ class Account:
     secrets: Secrets
     clock: Clock
     counts: Counter[str] = field(default_factory=Counter)
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 class Kind(Protocol):

@@ -1,0 +1,45 @@
+"""
+Amazon's access tokens ("Login with Amazon"): a refresh token of unlimited life buys one for an hour.
+
+Facts: developer-docs.amazon.com/sp-api "Connect to the Selling Partner API"; errors as in RFC 6749.  The refresh token
+that comes back is the one that was sent, so there is no successor.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from ingest import fields
+from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
+from ingest.webhook import BadPayload, NotUnderstood
+from schemas.settings import Channel
+
+SECRETS = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")
+ADDRESS = "https://api.amazon.com/auth/o2/token"
+"""The same for every region; `auth_url` replaces it."""
+
+
+def request(channel: Channel, secrets: Sequence[str]) -> Request:
+    """Return the call that fetches a token."""
+    client, secret, refresh = secrets
+    form = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": client, "client_secret": secret}
+    return Request(
+        method="POST",
+        url=channel.auth_url or ADDRESS,
+        headers={"content-type": "application/x-www-form-urlencoded", "accept": "application/json"},
+        body=urlencode(form).encode(),
+    )
+
+
+def read(answer: Answer) -> Token | Later | Denied:
+    """Return what the answer means; a 400 names what is wrong with our credentials."""
+    if answer.status == 400:
+        return Denied(why="Amazon grants no access token: the client or the refresh token is refused")
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    try:
+        granted = fields.parse_object(answer.body)
+        value, lasts_s = fields.text(granted, "access_token"), fields.integer(granted, "expires_in")
+    except (BadPayload, NotUnderstood) as error:
+        return Later(why=f"the answer holds no access token: {error}")
+    return Token(value=value, lasts_ms=lasts_s * 1_000) if value else Later(why="the answer's access token is empty")
