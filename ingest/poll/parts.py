@@ -16,7 +16,7 @@ from ingest.poll.wake_reader import WakeReader
 from ingest.poll.watermark import begin
 from ingest.poller import Poller
 from ingest.producer import Producer
-from ingest.replay import Taken, replay
+from ingest.replay import Taken, Unreachable, replay
 from schemas.channel_records import Watermark
 from schemas.cluster import now_ms
 from schemas.codec import decode
@@ -95,6 +95,8 @@ async def load(order: Order, parts: Parts) -> Poller:
     parts.waking.start(0 if stored is None else stored.woken)
     for ready in (parts.listings.settle, parts.following.wait, parts.waking.wait):
         await asyncio.to_thread(ready)
+    if not parts.alive:
+        raise Unreachable("a part of the poller has ended while it was loading; its log says why")
     mark = begin(None if stored is None else stored.through, order.channel.since, order.back_to)
     LOG.info("reading orders changed since %d", mark, extra={"channel": order.channel.name})
     tokens = None

@@ -16,12 +16,6 @@ BATCH = 500
 POLL_S = 0.1
 WAITING_MAX = 10_000
 """Wakes that were read and not taken; beyond that the thread waits."""
-SETTINGS: dict[str, str | float] = {
-    "enable_partition_eof": "true",
-    "fetch_wait_max_ms": 100,
-    # An offset outside the log is ours to notice: the log was made anew, or what was not read has expired.
-    "auto_offset_reset": "error",
-}
 _OUTSIDE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - the library's public names
 
 
@@ -44,7 +38,7 @@ class WakeReader:
 
     def wait(self) -> None:
         """Block until all that stood in the log at the start has been read, or `close` was called."""
-        while not self._loaded.wait(POLL_S) and not self._stopped.is_set() and self._thread.is_alive():
+        while self._thread.is_alive() and not self._loaded.wait(POLL_S):
             pass
 
     @property
@@ -65,7 +59,9 @@ class WakeReader:
             self._thread.join()
 
     def _run(self) -> None:
-        consumer = Consumer(self._config.kafka.consumer("poll-wakes", **SETTINGS), logger=LOG)
+        settings = self._config.kafka.consumer("poll-wakes", enable_partition_eof="true", fetch_wait_max_ms=100)
+        # An offset outside the log is ours to notice: the log was made anew, or what was not read has expired.
+        consumer = Consumer(settings | {"auto.offset.reset": "error"}, logger=LOG)
         topic = self._config.kafka.topic(INGEST_WAKE)
         try:
             consumer.assign([TopicPartition(topic, 0, self._position or OFFSET_BEGINNING)])

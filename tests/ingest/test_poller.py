@@ -73,16 +73,22 @@ class World:
         self.calls, self.sent, self.slept = list[Request](), list[Message](), list[int]()
         self.refuse = 0
         self.index = Index()
-        tools = Tools(
-            call=self.call,
-            sender=self,
-            index=self.index,
-            find=lambda _channel, _listing: None,
-            secrets=lambda: ("ck", "cs"),
-            now_ms=lambda: self.now,
-            sleep_ms=self.sleep,
-        )
-        self.poller = Poller(channel, POLLS[channel.kind], tools, T0, None)
+        self.woken: tuple[list[tuple[int, str]], int] = ([], 0)
+        self.poller = Poller(channel, POLLS[channel.kind], self.tools(), T0)
+
+    def tools(self, **other: Any) -> Tools:
+        """Return the poller's tools, some of them others."""
+        given: dict[str, Any] = {
+            "call": self.call,
+            "sender": self,
+            "index": self.index,
+            "find": lambda _channel, _listing: None,
+            "secrets": lambda: ("ck", "cs"),
+            "now_ms": lambda: self.now,
+            "sleep_ms": self.sleep,
+            "wakes": self.wakes,
+        }
+        return Tools(**(given | other))
 
     async def call(self, request: Request) -> Answer:
         """Answer by script, then with nothing more."""
@@ -96,6 +102,17 @@ class World:
             self.refuse -= 1
             raise Unavailable("_MSG_TIMED_OUT")
         self.sent += messages
+
+    def wakes(self) -> tuple[list[tuple[int, str]], int]:
+        """Return what webhooks named since the last time."""
+        found, position = self.woken
+        self.woken = ([], position)
+        return found, position
+
+    def name(self, *orders: str) -> None:
+        """Let webhooks name orders."""
+        found, position = self.woken
+        self.woken = ([*found, *enumerate(orders, position)], position + len(orders))
 
     async def sleep(self, ms: int) -> None:
         """Let the time pass."""

@@ -13,8 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
+from schemas import codec
+from schemas.channel_records import Wake
 from schemas.config import load
 
 SECRETS = {
@@ -94,6 +96,14 @@ class Bench:
             key, state = (record["orderId"], record["sku"]), (record["revision"], record["seenAt"], record["qty"])
             states[key] = max(states.get(key, state), state)
         return {key: state[2] for key, state in states.items()}
+
+    def wake(self, *orders: str, channel: str = "shop") -> None:
+        """Do as `ingest` does for webhooks that name orders and do not say what they hold."""
+        producer = Producer(self.config.kafka.producer())
+        for order in orders:
+            wake = Wake(channel=channel, order=order, at=int(time.time() * 1000))
+            producer.produce(self.config.kafka.topic("ingest.wake"), codec.encode(wake), channel.encode())
+        assert producer.flush(20) == 0
 
     def watermark(self) -> int:
         """Return the channel's watermark, milliseconds."""
@@ -200,6 +210,28 @@ def test_a_serving_poller_says_how_it_is_and_reads_when_asked(bench: Bench) -> N
     assert http(f"http://{address}/poll", b"", "token") == b"reading\n"
     child.ask_to_end()
     assert child.wait(20) == 0
+
+
+@pytest.mark.parametrize("bench", ["shopify"], indirect=True)
+def test_a_webhook_that_names_an_order_has_it_read_now_and_kill_9_loses_none(bench: Bench, eventually: Any) -> None:
+    """With an hour between two searches: old orders that the watermark has passed are read because they are named."""
+    slow = bench.path.read_text(encoding="utf-8").replace("poll_every_ms = 300", "poll_every_ms = 3600000")
+    assert "3600000" in slow
+    bench.path.write_text(slow, encoding="utf-8")
+    bench.sell(1)
+    assert bench.once() == 0
+    orders = [sold["order_id"] for sold in (bench.control("sell", sku="TEE-0", qty=2) for _ in range(30))]
+    child = bench.poller()
+    eventually(lambda: bench.newest() == bench.truth(), 30)
+    for order_id in orders:
+        bench.control("cancel", order_id=order_id)
+    bench.wake(*orders[:15])
+    child.kill(signal.SIGKILL)
+    bench.wake("elsewhere", channel="shop-2")
+    bench.wake(*orders[15:])
+    bench.poller()
+    eventually(lambda: bench.newest() == bench.truth(), 30)
+    eventually(lambda: bench.records("ingest.watermark")[-1]["woken"] == 31, 30)
 
 
 class Shop:

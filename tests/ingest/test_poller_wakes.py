@@ -1,0 +1,190 @@
+"""Named orders in the poller's loop, and access tokens: with a scripted channel and Kafka."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ingest.channels import woocommerce_poll
+from ingest.poll.grant import Tokens
+from ingest.poll.kind import Answer, Denied, Expired, Request, Token
+from ingest.poll.wakes import AGAIN_MS, SOME_MAX
+from ingest.poller import Ended, Poller
+from schemas.channel_records import Watermark
+from schemas.codec import decode
+from schemas.settings import Channel
+from schemas.topics import INGEST_WATERMARK, ORDER_CONFIRMED
+from tests.ingest.test_poller import SHOP, T0, World, order
+
+DOWN = Answer(status=503, headers={}, body=b"")
+
+
+def woken(world: World) -> list[int]:
+    """Return the offsets of wakes that were acknowledged."""
+    return [decode(Watermark, m.value).woken for m in world.sent if m.topic == INGEST_WATERMARK]
+
+
+async def test_a_named_order_is_read_before_the_search_and_acknowledged_before_its_offset() -> None:
+    """The question for the order comes first; the offset is written behind its line."""
+    world = World([order(9, 1)], [])
+    world.name("9")
+    assert await world.poller.read() is Ended.READ
+    assert "include=9" in world.calls[0].url
+    assert "modified_after" in world.calls[1].url
+    assert [m.topic for m in world.sent[:2]] == [ORDER_CONFIRMED, INGEST_WATERMARK]
+    assert woken(world)[0] == 1
+
+
+async def test_between_searches_only_the_named_orders_are_asked_for() -> None:
+    """A turn without a search asks one question, and writes no time that it has not searched."""
+    world = World([order(9, 1)])
+    world.name("9", "9")
+    assert await world.poller.read_named() is Ended.READ
+    assert len(world.calls) == 1
+    assert (world.marks(), woken(world)) == ([T0], [2])
+
+
+async def test_named_orders_go_between_the_pages_of_a_search_that_is_far_behind() -> None:
+    """The search has pages left: what a webhook names meanwhile is read next."""
+    page = [order(100 + i, i // 2) for i in range(100)]
+    world = World(page, [order(9, 1)], [])
+    taken = world.call
+
+    async def call(request: Request) -> Answer:
+        if not world.calls:
+            world.name("9")
+        return await taken(request)
+
+    world.poller = Poller(SHOP, woocommerce_poll, world.tools(call=call), T0)
+    await world.poller.read()
+    assert ["include=9" in call.url for call in world.calls] == [False, True, False]
+
+
+async def test_without_an_acknowledgement_a_wake_is_not_passed() -> None:
+    """Kafka says no to the line: the offset is not written before it has it."""
+    world = World([order(9, 1)], [order(9, 1)])
+    world.name("9")
+    world.refuse = 1
+    await world.poller.read_named()
+    assert [m.topic for m in world.sent] == [ORDER_CONFIRMED, INGEST_WATERMARK]
+    assert len(world.calls) == 2
+
+
+async def test_an_offset_that_kafka_did_not_take_goes_with_the_next_watermark() -> None:
+    """The order's line was taken, its offset was not: nothing is lost, and it is written later."""
+    world = World([order(9, 1)], [order(7, 5)])
+    world.name("9")
+    sends = iter([0, 1, 0, 0, 0])
+    taken = world.send
+
+    async def send(messages: Sequence[Any]) -> None:
+        world.refuse = next(sends)
+        await taken(messages)
+
+    world.send = send  # type: ignore[method-assign]  # the offset's own record alone is refused
+    await world.poller.read()
+    assert woken(world)[-1] == 1
+
+
+async def test_an_order_that_the_channel_does_not_show_yet_is_asked_for_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The webhook was faster than the channel: the second question finds the order; one that never comes is told."""
+    world = World([], [order(9, 1)], [], [], [], [])
+    world.name("9")
+    await world.poller.read_named()
+    assert woken(world) == []
+    world.now += AGAIN_MS[0]
+    await world.poller.read_named()
+    assert (world.lines(), woken(world)) == ([("woo_9_1", "A", 2)], [1])
+    world.name("10")
+    for pause in (0, *AGAIN_MS):
+        world.now += pause
+        await world.poller.read_named()
+    assert woken(world) == [1, 2]
+    assert "order 10: a webhook named it" in caplog.text
+
+
+async def test_named_orders_that_cannot_be_read_hold_up_no_search() -> None:
+    """The question by numbers fails again and again: the search is put, and the orders are asked for alone later."""
+    world = World(*[DOWN] * 3, [order(7, 5)])
+    world.name("8", "9")
+    assert await world.poller.read() is Ended.READ
+    assert world.lines() == [("woo_7_1", "A", 2)]
+    world.now += AGAIN_MS[0]
+    world.script = [[order(8, 5)], [order(9, 5)]]
+    await world.poller.read_named()
+    assert [call.url.partition("include=")[2] for call in world.calls[-2:]] == ["8", "9"]
+    assert woken(world)[-1] == 2
+
+
+async def test_a_burst_is_read_in_as_many_questions_as_it_has_orders_for() -> None:
+    """A thousand webhooks about forty orders: two questions."""
+    world = World()
+    world.script = [[order(i, 1) for i in range(1, 21)], [order(i, 1) for i in range(21, 41)]]
+    world.name(*[str(1 + i % 40) for i in range(1_000)])
+    await world.poller.read_named()
+    assert len(world.calls) == 40 // SOME_MAX
+    assert woken(world)[-1] == 1_000
+
+
+class Auth:
+    """The kind's grant: the first token is `t1`, the next one `t2`."""
+
+    SECRETS = ("KEY",)
+
+    def __init__(self) -> None:
+        self.fetched = 0
+
+    def request(self, _channel: Channel, _secrets: Sequence[str]) -> Request:
+        """Ask for a token."""
+        return Request(method="POST", url="http://auth/token", headers={})
+
+    def read(self, _answer: Answer) -> Token | Denied:
+        """Grant one."""
+        self.fetched += 1
+        return Token(value=f"t{self.fetched}", lasts_ms=3_600_000)
+
+
+class Guarded:
+    """WooCommerce's questions with a token beside them: whether it is refused is the test's to say, by 403."""
+
+    def __init__(self, auth: Auth, refused: set[str]) -> None:
+        self.auth, self.refused, self.seen = auth, refused, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(woocommerce_poll, name)
+
+    def request(self, channel: Channel, secrets: Sequence[str], state: Any) -> Request:
+        """Note the token, the last of the secrets."""
+        self.seen.append(secrets[-1])
+        return woocommerce_poll.request(channel, secrets, state)
+
+    def read(self, state: Any, answer: Answer) -> Any:
+        """Refuse what the test refuses."""
+        return (
+            Expired(why="403 ExpiredToken") if self.seen[-1] in self.refused else woocommerce_poll.read(state, answer)
+        )
+
+
+@pytest.mark.parametrize(
+    ("refused", "ended", "seen"),
+    [
+        (set(), Ended.READ, ["t1"]),
+        ({"t1"}, Ended.READ, ["t1", "t2"]),
+        ({"t1", "t2"}, Ended.DENIED, ["t1", "t2"]),
+    ],
+)
+async def test_a_token_that_is_refused_is_fetched_anew_once(refused: set[str], ended: Ended, seen: list[str]) -> None:
+    """One that ended early costs a second question; a second refusal in a row stops the poll."""
+    world, auth = World(), Auth()
+    guarded = Guarded(auth, refused)
+
+    async def granted(_request: Request) -> Answer:
+        return Answer(status=200, headers={}, body=b"")
+
+    tokens = Tokens(SHOP, auth, lambda: ("key",), granted, lambda: world.now)
+    poller = Poller(SHOP, guarded, world.tools(tokens=tokens), T0)
+    assert await poller.read() is ended
+    assert guarded.seen == seen
+    assert auth.fetched == len(seen)
