@@ -5,19 +5,17 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession
 
 from ingest import app, body
-from ingest.message import Message
 from ingest.producer import Unavailable
-from ingest.service import Service
 from schemas.config import Secrets, parse
+from tests.ingest.stage import staged
 
 CONFIG = parse(
     {
@@ -32,41 +30,11 @@ CONFIG = parse(
 ENVIRON = {"LASTUNIT_UK_WEBHOOK_SECRETS": "hush", "LASTUNIT_STOCK_TOKENS": "let-me-in"}
 
 
-class Broker:
-    """Stands in for Kafka: takes everything, or fails as told."""
-
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
-        self.error: Exception | None = None
-        self.open = asyncio.Event()
-        self.open.set()
-        self.alive = True
-
-    async def send(self, messages: Sequence[Message]) -> None:
-        """Take messages, once open."""
-        await self.open.wait()
-        if self.error:
-            raise self.error
-        self.sent += messages
-
-
-class Nothing:
-    """Stands in for the topics that a service reads: loaded and empty."""
-
-    loaded = alive = True
-
-    def find(self, _channel: str, _listing_id: str) -> None:
-        """Find nothing."""
-
-    def start(self) -> None:
-        """Follow nothing."""
-
-
 class Stage:
-    """The application with stand-ins for what lies outside."""
+    """The application with stand-ins for what lies outside, and a client."""
 
-    def __init__(self, client: Any, service: Any, broker: Broker) -> None:
-        self.client, self.service, self.broker = client, service, broker
+    def __init__(self, client: Any, staged: Any) -> None:
+        self.client, self.service, self.broker, self.app = client, staged.service, staged.broker, staged.app
 
     async def order(self, order: Any = None, **headers: str) -> Any:
         """Send a signed Shopify order."""
@@ -84,18 +52,8 @@ def _lines(count: int) -> list[dict[str, Any]]:
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     """Yield the application, served."""
-    broker, nothing = Broker(), Nothing()
-    service: Any = Service(
-        config=CONFIG,
-        secrets=Secrets(ENVIRON),
-        producer=broker,  # type: ignore[arg-type] # a stand-in for the outside world
-        listings=nothing,  # type: ignore[arg-type] # likewise
-        outcomes=nothing,  # type: ignore[arg-type] # likewise
-    )
-    server = TestServer(app.build(service))
-    await server.start_server(auto_decompress=False)  # as `serve` does
-    async with TestClient(server) as client:
-        yield Stage(client, service, broker)
+    async with staged(CONFIG, ENVIRON) as running, ClientSession(f"http://127.0.0.1:{running.port}") as client:
+        yield Stage(client, running)
 
 
 async def test_a_fault_of_ours_is_a_503_and_says_nothing_of_our_insides(stage: Stage) -> None:
@@ -233,8 +191,7 @@ async def test_a_rotated_secret_is_taken_up_without_a_restart(stage: Stage, tmp_
 
 async def test_the_app_holds_no_route_beside_the_contract(stage: Stage) -> None:
     """Every address is named in the design."""
-    served: web.Application = stage.client.server.app
-    paths = {resource.canonical for resource in served.router.resources()}
+    paths = {resource.canonical for resource in stage.app.router.resources()}
 
     assert paths == {
         "/webhooks/orders/create",
