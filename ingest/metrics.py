@@ -18,6 +18,11 @@ DEAD_LETTERS = Counter("lastunit_ingest_dead_letters_total", "Lines and bodies g
 POLL_WAKES = Counter(
     "lastunit_ingest_poll_wakes_total", "Webhooks that only the order poll can answer.", ["channel", "topic"]
 )
+KEY_FETCHES = Counter(
+    "lastunit_ingest_key_fetches_total",
+    "Public keys asked for by what came of it: found, unknown, failed, held_back (too many unknown names).",
+    ["channel", "answer"],
+)
 RECORDS = Counter("lastunit_ingest_records_total", "Records that Kafka acknowledged.", ["topic"])
 SEND_FAILURES = Counter("lastunit_ingest_send_failures_total", "Batches that Kafka did not acknowledge in time.")
 ADJUSTMENTS = Counter("lastunit_ingest_adjustments_total", "Requests to adjust stock by answer.", ["answer"])

@@ -5,7 +5,7 @@ The webhook handler: verify over the raw body, parse, produce, answer.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from time import perf_counter
@@ -15,7 +15,7 @@ from aiohttp import web
 from ingest import answers, metrics
 from ingest.answers import Answer
 from ingest.body import read_body
-from ingest.channels import WEBHOOKS
+from ingest.channels import CHALLENGES, KEYS, WEBHOOKS
 from ingest.lines import Messages, messages, read, wakes
 from ingest.message import Arrival
 from ingest.producer import Unavailable
@@ -27,6 +27,8 @@ from schemas.config import Channel, ConfigError, channel_secret
 from schemas.settings import Kind
 
 LOG = logging.getLogger(__name__)
+VERIFICATION = "VERIFICATION_TOKEN"
+"""What the answer to a kind's test of the address proves that we know."""
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 REJECTIONS: dict[type[Exception], Answer] = {
     BadSignature: answers.BAD_SIGNATURE,
@@ -102,7 +104,7 @@ async def _receive(service: Service, channel: Channel, headers: Headers, body: b
 async def _take(service: Service, channel: Channel, headers: Headers, body: bytes) -> Answer:
     """Verify, parse, produce; raises what `REJECTIONS` lists."""
     kind, now = WEBHOOKS[channel.kind], now_ms()
-    kind.verify(headers, body, service.secrets.all(channel_secret(channel.name, "WEBHOOK_SECRETS")), now)
+    kind.verify(headers, body, await _proof(service, channel, headers), now)
     if channel.alias and kind.account(headers, body) not in ("", channel.alias.lower()):
         # One app's secret signs for all its shops: without this, a shop's order could be counted as another's.
         raise BadSignature("another account's webhook")
@@ -119,6 +121,31 @@ async def _take(service: Service, channel: Channel, headers: Headers, body: byte
     ready = messages(reading, arrival, service.listings.find)
     await service.producer.send((*ready.all, *wakes(reading, arrival)))
     return _count(channel.name, kind.topic(headers), reading, ready)
+
+
+async def _proof(service: Service, channel: Channel, headers: Headers) -> Sequence[str]:
+    """Return what a webhook must be signed with: our secrets, or the channel's own key that the webhook names."""
+    keys = KEYS.get(channel.kind)
+    if keys is None:
+        return service.secrets.all(channel_secret(channel.name, "WEBHOOK_SECRETS"))
+    return [await service.keys.find(channel, keys, keys.key_id(headers))]
+
+
+async def challenged(request: web.Request) -> web.Response:
+    """Answer `GET /webhooks/{channel}/order`, by which some kinds test the address before they use it."""
+    service = request.app[SERVICE]
+    channel = service.channels.get(request.match_info["channel"])
+    if channel is None:
+        return answers.UNKNOWN_CHANNEL.response()
+    if channel.kind not in CHALLENGES:
+        raise web.HTTPMethodNotAllowed("GET", ["POST"])
+    try:
+        secrets = service.secrets.all(channel_secret(channel.name, VERIFICATION))
+        told = CHALLENGES[channel.kind].challenge(request.query, channel.webhook_url, secrets)
+    except (BadPayload, ConfigError) as error:
+        LOG.warning("a question to the address: %s", error, extra={"channel": channel.name})
+        return REJECTIONS[type(error)].response()
+    return web.Response(body=told, content_type="application/json")
 
 
 def _count(channel: str, topic: str, reading: Reading, ready: Messages) -> Answer:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from ingest.keys import Keyring
 from ingest.listings import Listings
 from ingest.outcomes import Outcomes
 from ingest.producer import Producer
@@ -20,6 +21,7 @@ class Service:
     producer: Producer
     listings: Listings
     outcomes: Outcomes
+    keys: Keyring = field(init=False)
     draining: bool = False
     in_flight: int = 0
     channels: dict[str, Channel] = field(init=False)
@@ -27,6 +29,8 @@ class Service:
 
     def __post_init__(self) -> None:
         """Index the channels by name, and by the alias that tells them apart behind a shared address."""
+        # Half of the time for an answer: the other half is Kafka's.
+        self.keys = Keyring(self.secrets, patience_ms=self.config.ingest.answer_within_ms // 2)
         self.channels = {channel.name: channel for channel in self.config.channels}
         named = (channel for channel in self.config.channels if channel.alias)
         self.aliases = {(channel.kind, channel.alias.lower()): channel for channel in named}

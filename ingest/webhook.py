@@ -122,21 +122,6 @@ class Webhook(Protocol):
         """Return what the body says; raises `BadPayload`, `TooLarge` or `NotUnderstood`."""
 
 
-class Keys(Protocol):
-    """
-    How a kind's public keys are found, where a webhook names the key that signed it.
-
-    `verify` is then handed the key instead of secrets.  Every function is pure.
-    """
-
-    @property
-    def SECRETS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
-        """What fetching an access token needs, as `channel_secret` names it."""
-
-    def key_id(self, headers: Headers) -> str:
-        """Return the name of the key that is said to have signed; raises `BadSignature` where none is named."""
-
-
 class Challenge(Protocol):
     """How a kind's test of the address by GET is answered.  Pure."""
 

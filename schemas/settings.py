@@ -21,6 +21,7 @@ class Kind(StrEnum):
     SHOPIFY = "shopify"
     WOOCOMMERCE = "woocommerce"
     GENERIC = "generic"
+    EBAY = "ebay"
 
 
 class Store(StrEnum):

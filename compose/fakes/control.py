@@ -62,10 +62,21 @@ class Control:
         }
         gets = {"state": report.state, "pushes": report.pushes, "deliveries": report.deliveries}
         return [
-            *(web.post(f"/_control/{name}", _posted(handle)) for name, handle in posts.items()),
+            *(web.post(f"/_control/{name}", _posted(self._worded(name, handle))) for name, handle in posts.items()),
             *(web.get(f"/_control/{name}", _read(self.account, show)) for name, show in gets.items()),
             web.get("/healthz", _healthy),
         ]
+
+    def _worded(self, name: str, handle: Callable[[Wish], Any]) -> Callable[[Wish], Any]:
+        """Refuse first what the vendor has no word for, where the kind says so: nothing has happened then."""
+        refuse: Callable[[Account, str, Wish], None] | None = getattr(self.kind, "refuse", None)
+
+        def worded(wish: Wish) -> Any:
+            if refuse is not None:
+                refuse(self.account, name, wish)
+            return handle(wish)
+
+        return worded
 
     def catalogue(self, wish: Wish) -> Answer:
         """Load products and tell the ids that the channel gave them."""

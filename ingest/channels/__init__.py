@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest.channels import generic, shopify, woocommerce
-from ingest.webhook import Challenge, Keys, Webhook
+from ingest.channels import ebay, ebay_keys, generic, shopify, woocommerce
+from ingest.key_kind import Keys
+from ingest.webhook import Challenge, Webhook
 from schemas.settings import Kind
 
 WEBHOOKS: Mapping[Kind, Webhook] = MappingProxyType(
-    {Kind.SHOPIFY: shopify, Kind.WOOCOMMERCE: woocommerce, Kind.GENERIC: generic}
+    {Kind.SHOPIFY: shopify, Kind.WOOCOMMERCE: woocommerce, Kind.GENERIC: generic, Kind.EBAY: ebay}
 )
-KEYS: Mapping[Kind, Keys] = MappingProxyType({})
+KEYS: Mapping[Kind, Keys] = MappingProxyType({Kind.EBAY: ebay_keys})
 """Kinds that sign with a key of their own, which is fetched by its name; the others share a secret with us."""
-CHALLENGES: Mapping[Kind, Challenge] = MappingProxyType({})
+CHALLENGES: Mapping[Kind, Challenge] = MappingProxyType({Kind.EBAY: ebay})
 """Kinds that ask the address a question before they use it."""

@@ -4,14 +4,24 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ingest.channels import shopify_listings, shopify_poll, woocommerce_listings, woocommerce_poll
+from ingest.channels import (
+    ebay_grant,
+    ebay_listings,
+    ebay_poll,
+    shopify_listings,
+    shopify_poll,
+    woocommerce_listings,
+    woocommerce_poll,
+)
 from ingest.discover.kind import Discovery
 from ingest.poll.kind import Grant, Poll
 from schemas.settings import Kind
 
-POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType({Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll})
-DISCOVERIES: Mapping[Kind, Discovery[Any]] = MappingProxyType(
-    {Kind.SHOPIFY: shopify_listings, Kind.WOOCOMMERCE: woocommerce_listings}
+POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType(
+    {Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll, Kind.EBAY: ebay_poll}
 )
-GRANTS: Mapping[Kind, Grant] = MappingProxyType({})
+DISCOVERIES: Mapping[Kind, Discovery[Any]] = MappingProxyType(
+    {Kind.SHOPIFY: shopify_listings, Kind.WOOCOMMERCE: woocommerce_listings, Kind.EBAY: ebay_listings}
+)
+GRANTS: Mapping[Kind, Grant] = MappingProxyType({Kind.EBAY: ebay_grant.SELLER})
 """Kinds whose calls need an access token of limited life; the others are called with their secrets."""

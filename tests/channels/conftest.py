@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ingest import lines
 from ingest.channels import WEBHOOKS
@@ -23,9 +26,16 @@ from schemas.settings import Kind
 HERE = Path(__file__).parent
 NOW_MS = 1795300000000
 """When every delivery of these tests arrives."""
+EBAY_KEYS = {f"key-{number}": ec.derive_private_key(number, ec.SECP256R1()) for number in (2, 3)}
+EBAY_SHOWN = {
+    key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode().replace("\n", ""): name
+    for name, key in EBAY_KEYS.items()
+}
+"""eBay shares no secret: what proves a webhook is a public key, as eBay shows it, and here is the name of each."""
 SECRETS = {
     Kind.SHOPIFY: ("a-new-secret", "hush"),
     Kind.WOOCOMMERCE: ("a-new-secret", "hush"),
+    Kind.EBAY: tuple(EBAY_SHOWN),
     Kind.GENERIC: ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
 }
 LISTINGS = {
@@ -60,10 +70,18 @@ def _sign_generic(body: bytes, secret: str, now_ms: int) -> Headers:
     return {"webhook-id": "msg_1", "webhook-timestamp": str(now_ms // 1000), "webhook-signature": signature}
 
 
+def _sign_ebay(body: bytes, shown: str, _now_ms: int) -> Headers:
+    name = EBAY_SHOWN[shown]
+    signature = base64.b64encode(EBAY_KEYS[name].sign(body, ec.ECDSA(hashes.SHA1()))).decode()  # noqa: S303 - its choice
+    told = {"alg": "ecdsa", "kid": name, "signature": signature, "digest": "SHA1"}
+    return {"x-ebay-signature": base64.b64encode(json.dumps(told).encode()).decode()}
+
+
 SIGN: Mapping[Kind, Callable[[bytes, str, int], Headers]] = {
     Kind.SHOPIFY: _sign_shopify,
     Kind.WOOCOMMERCE: _sign_woocommerce,
     Kind.GENERIC: _sign_generic,
+    Kind.EBAY: _sign_ebay,
 }
 
 

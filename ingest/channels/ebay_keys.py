@@ -1,0 +1,54 @@
+"""
+Where eBay's public keys come from.
+
+Facts: Notification API `getPublicKey` (application token; "cache it for about an hour"; 404 with error 195001 for a
+name that does not exist).
+"""
+
+import orjson
+
+from ingest.channels.ebay import seal
+from ingest.channels.ebay_grant import APPLICATION
+from ingest.poll.kind import Answer, Denied, Later, Request, refusal
+from ingest.webhook import Headers
+from schemas.settings import Channel
+
+__all__ = ["GRANT", "SECRETS", "key_id", "read", "request"]
+
+GRANT = APPLICATION
+SECRETS = APPLICATION.SECRETS
+PATH = "/commerce/notification/v1/public_key/"
+NO_SUCH_KEY = frozenset({400, 404})
+KEY_MAX = 4_096
+"""Characters; a key on P-256 has about 180."""
+
+
+def key_id(headers: Headers) -> str:
+    """Return the key's name, of letters, digits, `-` and `_` only; raises `BadSignature`."""
+    return seal(headers).key_id
+
+
+def request(channel: Channel, token: str, key_id: str) -> Request:
+    """Return the call that fetches a key."""
+    return Request(
+        method="GET",
+        url=f"{channel.base_url}{PATH}{key_id}",
+        headers={"authorization": f"Bearer {token}", "accept": "application/json"},
+    )
+
+
+def read(answer: Answer) -> str | Later | Denied:
+    """Return the key, "" where eBay says that it has none of this name."""
+    if answer.status in NO_SUCH_KEY:
+        return ""
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    try:
+        told = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        told = None
+    key = told.get("key") if isinstance(told, dict) else None
+    if not isinstance(key, str) or not 0 < len(key) <= KEY_MAX:
+        return Later(why="the answer holds no public key")
+    return key
