@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from types import MappingProxyType
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -9,12 +10,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from ingest import answers, metrics
 from ingest.adjusting import adjust
 from ingest.limits import IN_FLIGHT_MAX
-from ingest.receive import by_channel, shared
+from ingest.receive import by_channel, challenged, shared
 from ingest.service import SERVICE, Service
 from schemas.settings import Kind
 
 LOG = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ROUTING = MappingProxyType({404: answers.NOT_FOUND, 405: answers.NOT_ALLOWED})
+"""What the router says, in our words."""
 
 
 def build(service: Service) -> web.Application:
@@ -25,6 +28,7 @@ def build(service: Service) -> web.Application:
         [
             web.post("/webhooks/orders/create", shared(Kind.SHOPIFY)),
             web.post("/webhooks/{channel}/order", by_channel),
+            web.get("/webhooks/{channel}/order", challenged),
             web.post("/stock/adjustments", adjust),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
@@ -64,8 +68,14 @@ async def honest(request: web.Request, handler: Handler) -> web.StreamResponse:
     """
     try:
         return await handler(request)
-    except web.HTTPException:
-        raise
+    except web.HTTPException as refused:
+        answer = ROUTING.get(refused.status)
+        if answer is None:
+            raise
+        allowed = {name: value for name, value in refused.headers.items() if name == "Allow"}
+        response = answer.response()
+        response.headers.update(allowed)
+        return response
     except Exception:
         LOG.exception("a fault of ours", extra={"path": request.path})
         return answers.UNAVAILABLE.response()

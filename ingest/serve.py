@@ -9,15 +9,17 @@ import sys
 
 from aiohttp import web
 
-from ingest import app
-from ingest.limits import DRAIN_S, KEEP_ALIVE_S
+from ingest import app, http
+from ingest.channels import CHALLENGES, KEYS
+from ingest.limits import DRAIN_S
 from ingest.listings import Listings
 from ingest.outcomes import Outcomes
 from ingest.producer import Producer
+from ingest.receive import VERIFICATION
 from ingest.service import Service
 from schemas import logs
 from schemas.cluster import ClusterError, check
-from schemas.config import Config, ConfigError, Secrets, channel_secret, config_path, load
+from schemas.config import Channel, Config, ConfigError, Secrets, channel_secret, config_path, load
 
 LOG = logging.getLogger(__name__)
 
@@ -46,15 +48,28 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _missing(config: Config, secrets: Secrets) -> list[str]:
-    """Return a sentence for each secret that is missing: all of them at once, not one a start."""
-    names = [channel_secret(channel.name, "WEBHOOK_SECRETS") for channel in config.channels]
-    faults = []
+    """Return a sentence for each setting and secret that is missing: all of them at once, not one a start."""
+    names = [channel_secret(channel.name, what) for channel in config.channels for what in _proofs(channel)]
+    faults = [fault for channel in config.channels for fault in _addresses(channel)]
     for name in [*names, "STOCK_TOKENS"]:
         try:
             secrets.all(name)
         except ConfigError as error:
             faults.append(str(error))
     return faults
+
+
+def _proofs(channel: Channel) -> list[str]:
+    """Return the secrets that proving a channel's webhooks takes."""
+    keys = KEYS.get(channel.kind)
+    return [*(keys.SECRETS if keys else ["WEBHOOK_SECRETS"]), *([VERIFICATION] if channel.kind in CHALLENGES else [])]
+
+
+def _addresses(channel: Channel) -> list[str]:
+    """Return a sentence for each address that proving a channel's webhooks takes and the file does not have."""
+    wanted = {"base_url": channel.kind in KEYS, "webhook_url": channel.kind in CHALLENGES}
+    missing = [name for name, needed in wanted.items() if needed and not getattr(channel, name)]
+    return [f"channels[{channel.name}].{name}: missing, its webhooks cannot be proved" for name in missing]
 
 
 async def _serve(config: Config, secrets: Secrets, host: str, port: int) -> None:
@@ -69,14 +84,7 @@ async def _serve(config: Config, secrets: Secrets, host: str, port: int) -> None
         outcomes=Outcomes(config),
     )
     service.listings.start()
-    runner = web.AppRunner(
-        app.build(service),
-        access_log=None,
-        auto_decompress=False,
-        keepalive_timeout=KEEP_ALIVE_S,
-        shutdown_timeout=DRAIN_S,
-    )
-    await runner.setup()
+    runner = await http.runner(app.build(service), shutdown_timeout=DRAIN_S)
     await web.TCPSite(runner, host, port).start()
     announced = asyncio.create_task(_announce(service, runner))
     try:
@@ -86,6 +94,7 @@ async def _serve(config: Config, secrets: Secrets, host: str, port: int) -> None
         announced.cancel()
         service.draining = True
         await runner.cleanup()
+        await service.keys.close()
         await service.producer.close()
         await asyncio.to_thread(service.listings.close)
         await asyncio.to_thread(service.outcomes.close)
