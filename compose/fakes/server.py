@@ -10,14 +10,20 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from compose.fakes import ebay, generic, shopify, woocommerce
+from compose.fakes import ebay, etsy, generic, shopify, woocommerce
 from compose.fakes.account import Account, Kind, Secrets
 from compose.fakes.control import Control
 from compose.fakes.faults import Faults
 from compose.fakes.shop import Shop
 from compose.fakes.webhooks import Clock, Sender
 
-KINDS: dict[str, ModuleType] = {"ebay": ebay, "generic": generic, "shopify": shopify, "woocommerce": woocommerce}
+KINDS: dict[str, ModuleType] = {
+    "ebay": ebay,
+    "etsy": etsy,
+    "generic": generic,
+    "shopify": shopify,
+    "woocommerce": woocommerce,
+}
 ACCOUNT = web.AppKey("account", Account)
 MAX_BODY = 8 * 1024 * 1024
 CONTROL = ("/_control/", "/healthz")

@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest.channels import ebay, ebay_keys, generic, shopify, woocommerce
+from ingest.channels import ebay, ebay_keys, etsy, generic, shopify, woocommerce
 from ingest.key_kind import Keys
 from ingest.webhook import Challenge, Webhook
 from schemas.settings import Kind
 
 WEBHOOKS: Mapping[Kind, Webhook] = MappingProxyType(
-    {Kind.SHOPIFY: shopify, Kind.WOOCOMMERCE: woocommerce, Kind.GENERIC: generic, Kind.EBAY: ebay}
+    {
+        Kind.SHOPIFY: shopify,
+        Kind.WOOCOMMERCE: woocommerce,
+        Kind.GENERIC: generic,
+        Kind.EBAY: ebay,
+        Kind.ETSY: etsy,
+    }
 )
 KEYS: Mapping[Kind, Keys] = MappingProxyType({Kind.EBAY: ebay_keys})
 """Kinds that sign with a key of their own, which is fetched by its name; the others share a secret with us."""

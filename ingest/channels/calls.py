@@ -8,6 +8,9 @@ from ingest.channels import (
     ebay_grant,
     ebay_listings,
     ebay_poll,
+    etsy_grant,
+    etsy_listings,
+    etsy_poll,
     shopify_listings,
     shopify_poll,
     woocommerce_listings,
@@ -18,10 +21,15 @@ from ingest.poll.kind import Grant, Poll
 from schemas.settings import Kind
 
 POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType(
-    {Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll, Kind.EBAY: ebay_poll}
+    {Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll, Kind.EBAY: ebay_poll, Kind.ETSY: etsy_poll}
 )
 DISCOVERIES: Mapping[Kind, Discovery[Any]] = MappingProxyType(
-    {Kind.SHOPIFY: shopify_listings, Kind.WOOCOMMERCE: woocommerce_listings, Kind.EBAY: ebay_listings}
+    {
+        Kind.SHOPIFY: shopify_listings,
+        Kind.WOOCOMMERCE: woocommerce_listings,
+        Kind.EBAY: ebay_listings,
+        Kind.ETSY: etsy_listings,
+    }
 )
-GRANTS: Mapping[Kind, Grant] = MappingProxyType({Kind.EBAY: ebay_grant.SELLER})
+GRANTS: Mapping[Kind, Grant] = MappingProxyType({Kind.EBAY: ebay_grant.SELLER, Kind.ETSY: etsy_grant})
 """Kinds whose calls need an access token of limited life; the others are called with their secrets."""

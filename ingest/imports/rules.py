@@ -58,6 +58,7 @@ RULES: Mapping[Kind, Ids] = MappingProxyType(
         Kind.WOOCOMMERCE: Ids(own=("{variation}", "{product}"), needed=("product",), optional=("variation",)),
         Kind.GENERIC: Ids(own=("{sku}",)),
         # A variation is told apart by its SKU at eBay, or by its number where it has none there.
+        Kind.ETSY: Ids(own=("{product}",), needed=("listing", "product")),
         Kind.EBAY: Ids(
             own=("{listing}/{variation}", "{listing}"),
             needed=("listing",),

@@ -36,6 +36,7 @@ SECRETS = {
     Kind.SHOPIFY: ("a-new-secret", "hush"),
     Kind.WOOCOMMERCE: ("a-new-secret", "hush"),
     Kind.EBAY: tuple(EBAY_SHOWN),
+    Kind.ETSY: ("whsec_RXRzeSdzIG5ldyBzZWNyZXQsIDI0", "whsec_RXRzeSdzIG9sZCBzZWNyZXQsIDI0"),
     Kind.GENERIC: ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
 }
 LISTINGS = {
@@ -82,6 +83,7 @@ SIGN: Mapping[Kind, Callable[[bytes, str, int], Headers]] = {
     Kind.WOOCOMMERCE: _sign_woocommerce,
     Kind.GENERIC: _sign_generic,
     Kind.EBAY: _sign_ebay,
+    Kind.ETSY: _sign_generic,
 }
 
 

@@ -1,0 +1,49 @@
+"""
+Etsy's access tokens: a refresh token buys one for an hour, and the refresh token that follows it.
+
+Facts: developers.etsy.com "Authentication", "Requesting a refresh OAuth token": a form without the app's secret, errors
+as in RFC 6749.  A refresh token is good for 90 days; a changed password ends them all (open-api #519).
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from ingest import fields
+from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
+from ingest.webhook import BadPayload, NotUnderstood
+from schemas.settings import Channel
+
+SECRETS = ("API_KEY", "REFRESH_TOKEN")
+PATH = "/v3/public/oauth/token"
+LIFE_MAX_S = 86_400
+"""A longer life is not believed."""
+
+
+def request(channel: Channel, secrets: Sequence[str]) -> Request:
+    """Return the call that fetches a token; `auth_url` is the whole address where it is not the API's own."""
+    keystring, refresh = secrets
+    form = {"grant_type": "refresh_token", "client_id": keystring, "refresh_token": refresh}
+    return Request(
+        method="POST",
+        url=channel.auth_url or f"{channel.base_url}{PATH}",
+        headers={"content-type": "application/x-www-form-urlencoded", "accept": "application/json"},
+        body=urlencode(form).encode(),
+    )
+
+
+def read(answer: Answer) -> Token | Later | Denied:
+    """Return what the answer means; a 400 says that the keystring or the refresh token is not good."""
+    if answer.status == 400:
+        return Denied(why="Etsy grants no access token: the keystring or the refresh token is refused")
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    try:
+        granted = fields.parse_object(answer.body)
+        value, life_s = fields.text(granted, "access_token"), fields.integer(granted, "expires_in")
+        successor = fields.text(granted, "refresh_token")
+    except (BadPayload, NotUnderstood) as error:
+        return Later(why=f"the answer holds no access token: {error}")
+    if not value or not 0 < life_s <= LIFE_MAX_S:
+        return Later(why="the answer holds no access token")
+    return Token(value=value, lasts_ms=life_s * 1_000, successor=successor)
