@@ -1,5 +1,5 @@
 """
-`python -m ingest serve | poll | import`: webhooks, missed orders, files.
+`python -m ingest serve | poll | import | discover | unmapped | remap`: webhooks, missed orders, files, listings.
 
 Each command imports only what it runs, so that a process holds no more than it needs.
 """
@@ -15,7 +15,10 @@ COMMANDS = MappingProxyType(
     {
         "serve": ("ingest.serve", "take webhooks and stock adjustments over HTTP"),
         "poll": ("ingest.poll_cli", "read the orders that no webhook told of, one channel a process"),
-        "import": ("ingest.import_cli", "take stock levels or listings from a CSV file"),
+        "import": ("ingest.import_cli", "take stock levels, listings or bundles from a CSV file"),
+        "discover": ("ingest.discover_cli", "read a channel's own listings and show what differs"),
+        "unmapped": ("ingest.unmapped_cli", "list the order lines that wait for their listing"),
+        "remap": ("ingest.remap_cli", "count the lines that had no listing once they have one"),
     }
 )
 

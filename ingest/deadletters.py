@@ -48,5 +48,8 @@ def _later(refused: Refused) -> dict[str, Any]:
 
 def _letter_id(refused: Refused, arrival: Arrival) -> str:
     """Name a dead letter so that the same delivery gives the same name, however often it comes."""
-    parts = (arrival.channel, arrival.body_sha256, refused.order, refused.line, refused.reason, refused.err)
+    parts = [arrival.channel, arrival.body_sha256, refused.order, refused.line, refused.reason, refused.err]
+    if not arrival.body_sha256 and refused.origin is not None:
+        # A poll has no body, and its line may change while it is unmapped: each state is another letter.
+        parts += [str(refused.origin.revision), str(refused.qty)]
     return sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -21,7 +21,7 @@ POLL_S = 0.2
 
 class Listings:
     """
-    A view that one thread keeps up to date.
+    A view that one thread keeps up to date; `changes` counts what it took up.
 
     A listing whose SKU changes moves to another partition and is closed in its old one; the two records come in any
     order, so each partition's is kept by itself and an end counts for its own partition only.  While two stand, the
@@ -33,6 +33,7 @@ class Listings:
 
     def __init__(self, config: Config) -> None:
         """Remember where to read; `start` begins."""
+        self.changes = 0
         self._config = config
         self._table: dict[bytes, dict[int, Listing]] = {}
         self._stopped = threading.Event()
@@ -108,3 +109,4 @@ class Listings:
             self._table[key] = places
         else:
             self._table.pop(key, None)
+        self.changes += 1

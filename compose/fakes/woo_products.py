@@ -55,6 +55,8 @@ class Products:
             and (not ids or str(row["id"]) in ids)
             and (after is None or times.parse(row["date_modified_gmt"]) > after)
         ]
+        if query.get("orderby") == "id":
+            kept.sort(key=lambda row: int(row["id"]), reverse=query.get("order", "desc") == "desc")
         rows, headers = page(kept, query)
         return answer(rows, headers=headers)
 

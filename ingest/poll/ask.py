@@ -1,16 +1,16 @@
 """One question to the channel: in its budget, with its secrets and a token that is good; the verdict as a value."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from ingest.poll.grant import outlived
-from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Page, Poll, Token
+from ingest.discover.kind import Discovery, Listed
+from ingest.poll.grant import Tokens, outlived
+from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Page, Poll, Request, Token
 from ingest.poll.pace import Pace
-from ingest.poll.tools import Tools
 from schemas.settings import Channel
 
-Verdict = Page[Any] | Later | Instead[Any] | Denied
+Verdict = Page[Any] | Listed[Any] | Later | Instead[Any] | Denied
 REFUSED = Later(why="the channel takes the access token no more; another one is fetched", after_ms=0)
 
 
@@ -26,10 +26,34 @@ class Asked:
 NOTHING = Answer(status=0, headers={}, body=b"")
 
 
-class Asker:
-    """Asks one channel; `asked_at` is when it last did."""
+class Means(Protocol):
+    """What asking takes; `tokens` is None for a kind that is called with its secrets alone."""
 
-    def __init__(self, channel: Channel, kind: Poll[Any], tools: Tools) -> None:
+    @property
+    def call(self) -> Callable[[Request], Awaitable[Answer]]:
+        """Make a call; raises nothing."""
+
+    @property
+    def secrets(self) -> Callable[[], Sequence[str]]:
+        """Read what the kind's `SECRETS` name."""
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """Return who fetches access tokens."""
+
+    @property
+    def now_ms(self) -> Callable[[], int]:
+        """Tell the time."""
+
+    @property
+    def sleep_ms(self) -> Callable[[int], Awaitable[None]]:
+        """Wait."""
+
+
+class Asker:
+    """Asks one channel, for orders or for listings; `asked_at` is when it last did."""
+
+    def __init__(self, channel: Channel, kind: Poll[Any] | Discovery[Any], tools: Means) -> None:
         """Start with a full budget."""
         self._channel, self._kind, self._tools = channel, kind, tools
         self._pace = Pace(channel.orders_limit or kind.LIMIT, tools.now_ms())

@@ -1,0 +1,144 @@
+"""
+`python -m ingest discover CHANNEL`: the listings that a channel has, against those that we know.
+
+Without `--apply` the difference is shown and nothing is written.  `--csv` writes the file that `import` takes, so that
+SKUs can be filled in or changed first.
+
+Exit codes: 0 done, 1 rows cannot be used, 2 the configuration cannot be used, 3 Kafka or the channel did not answer,
+4 the channel refuses the credentials.
+"""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+from ingest.channels.calls import DISCOVERIES, GRANTS
+from ingest.discover.found import Catalogue, Discovered, Wish, discovered
+from ingest.discover.kind import Discovery
+from ingest.discover.reading import Away, Means, Refused, read_all
+from ingest.discover.skus import remarks
+from ingest.imports.command import (
+    DENIED,
+    DONE,
+    NO_KAFKA,
+    REFUSED,
+    UNUSABLE,
+    fail,
+    last_words,
+    require_topics,
+    show,
+    write,
+)
+from ingest.imports.diff import Change
+from ingest.imports.listings import World
+from ingest.imports.present import read_listings
+from ingest.imports.progress import bar
+from ingest.imports.report import document, text
+from ingest.imports.write import NotWritten
+from ingest.poll.call import Caller
+from ingest.poll.grant import Tokens
+from ingest.replay import Unreachable
+from schemas.cluster import ClusterError, now_ms
+from schemas.config import Channel, Config, ConfigError, Secrets, channel_secret, config_path, load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Whom to ask, and how."""
+
+    config: Config
+    channel: Channel
+    kind: Discovery[Any]
+    secrets: Secrets
+
+    def read(self, names: Sequence[str]) -> Callable[[], Sequence[str]]:
+        """Return a reader of the channel's secrets; raises `ConfigError` at once where one is missing."""
+
+        def again() -> Sequence[str]:
+            return [self.secrets.one(channel_secret(self.channel.name, what)) for what in names]
+
+        again()
+        return again
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("channel", help="the channel's name")
+    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the listings as a file for `import`")
+    parser.add_argument(
+        "--apply", action="store_true", help="write; without it the difference is shown and that is all"
+    )
+    parser.add_argument("--prune", action="store_true", help="end the listings that the channel has no more")
+    parser.add_argument("--untracked", action="store_true", help="take listings too whose stock the channel counts not")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code; the one place where its errors become sentences."""
+    try:
+        order = _order(args)
+        require_topics(order.config)
+        result = _compared(order, asyncio.run(_read(order)), Wish(prune=args.prune, untracked=args.untracked))
+        applied = args.apply and not result.diff.of(Change.REFUSED)
+        if args.csv is not None:
+            args.csv.write_bytes(result.csv)
+        if applied:
+            write(order.config, result.diff)
+    except (ConfigError, OSError) as error:
+        return fail(UNUSABLE, str(error))
+    except (ClusterError, Unreachable, NotWritten, KafkaException, Away) as error:
+        return fail(NO_KAFKA, str(error))
+    except Refused as error:
+        return fail(DENIED, str(error))
+    _print(args, result, applied=applied)
+    return REFUSED if result.diff.of(Change.REFUSED) else DONE
+
+
+def _order(args: argparse.Namespace) -> Order:
+    config = load(config_path(args.config, os.environ))
+    kinds = {channel.name: channel.kind for channel in config.channels}
+    if args.channel not in kinds:
+        raise ConfigError(f"no channel is named {args.channel!r}; there are {', '.join(kinds) or 'none'}")
+    kind = DISCOVERIES.get(kinds[args.channel])
+    if kind is None:
+        raise ConfigError(f"channel {args.channel} is of kind {kinds[args.channel]}, which has no listings to read")
+    channel = config.channel(args.channel)
+    if not channel.base_url:
+        raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nobody to ask")
+    return Order(config=config, channel=channel, kind=kind, secrets=Secrets(os.environ))
+
+
+async def _read(order: Order) -> Catalogue:
+    grant, secrets = GRANTS.get(order.channel.kind), order.read(order.kind.SECRETS)
+    caller = Caller(order.channel.call_timeout_ms)
+    try:
+        tokens = Tokens(order.channel, grant, order.read(grant.SECRETS), caller.call, now_ms) if grant else None
+        means = Means(call=caller.call, secrets=secrets, tokens=tokens)
+        with bar(f"reading {order.channel.name}", None) as advance:
+            return await read_all(order.channel, order.kind, means, advance)
+    finally:
+        await caller.close()
+
+
+def _compared(order: Order, catalogue: Catalogue, wish: Wish) -> Discovered:
+    with bar("reading listings", None) as advance:
+        present = read_listings(order.config, advance)
+    kinds = {channel.name: channel.kind for channel in order.config.channels}
+    world = World(present=present, kinds=kinds, partitions=order.config.kafka.partitions)
+    return discovered(catalogue, world, wish)
+
+
+def _print(args: argparse.Namespace, result: Discovered, *, applied: bool) -> None:
+    told = document(args.channel, result.diff, 0, applied=applied)
+    told |= {"alike": [list(group) for group in result.alike], "several": dict(result.several)}
+    lines = [*text(args.channel, result.diff, 0), *remarks(result.alike, result.several)]
+    if args.csv is not None:
+        lines.append(f"{args.csv}: written; edit it and `python -m ingest import` it")
+    show([*lines, last_words(result.diff, asked=args.apply, applied=applied)], told if args.json else None)

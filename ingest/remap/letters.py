@@ -1,0 +1,137 @@
+"""`stock.deadletter` in mind: read from its beginning, then followed by a thread."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+
+from ingest.lines import FindListing
+from ingest.remap.mapped import Mapped, mapped
+from ingest.remap.waiting import Stuck, Waiting
+from schemas.codec import WireError, decode
+from schemas.config import Config
+from schemas.records import DeadLetter
+from schemas.topics import STOCK_DEADLETTER
+
+LOG = logging.getLogger(__name__)
+BATCH = 500
+POLL_S = 0.1
+LETTERS_MAX = 100_000
+"""Letters that are kept in mind, about 1 KB each; what goes beyond is read again once half of them are gone."""
+
+
+class Letters:
+    """The unmapped lines behind a lock, kept up to date by a thread."""
+
+    def __init__(self, config: Config, most: int = LETTERS_MAX) -> None:
+        """Remember where to read; `start` begins."""
+        self._config, self._most = config, most
+        self._waiting = Waiting(most)
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._loaded = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="letters", daemon=True)
+        self.changes = 0
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    @property
+    def loaded(self) -> bool:
+        """Say whether all that stood in the topic at the start has been read."""
+        return self._loaded.is_set()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the topic is being followed."""
+        return self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Block until loaded or closed."""
+        while not self._loaded.wait(POLL_S) and not self._stopped.is_set():
+            pass
+
+    def ready(self, find: FindListing, most: int, now_ms: int) -> list[tuple[Stuck, Mapped]]:
+        """Return at most so many lines whose listing is there, with their records."""
+        found: list[tuple[Stuck, Mapped]] = []
+        with self._lock:
+            for place, lines in self._waiting.lines():
+                if find(*place) is None:
+                    continue
+                for stuck in lines.values():
+                    records = mapped(stuck, find, now_ms)
+                    found += [] if records is None else [(stuck, records)]
+                    if len(found) == most:
+                        return found
+        return found
+
+    def done(self, ids: Iterable[str]) -> None:
+        """Forget letters whose end is acknowledged; a newer state of their line that came meanwhile waits on."""
+        with self._lock:
+            for letter_id in ids:
+                self._waiting.resolve(letter_id)
+
+    def counts(self) -> tuple[Counter[str], int]:
+        """Return how many lines wait, by channel, and how many letters there was no room for."""
+        with self._lock:
+            return self._waiting.counts(), self._waiting.missed
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        settings = self._config.kafka.consumer("ingest-remap", enable_partition_eof="true", fetch_wait_max_ms=100)
+        consumer = Consumer(settings, logger=LOG)
+        try:
+            unread = self._rewind(consumer)
+            while not self._stopped.is_set():
+                if self._take(consumer.consume(BATCH, POLL_S), unread):
+                    self.changes += 1
+                if not unread:
+                    self._loaded.set()
+                if self._has_room():
+                    unread = self._rewind(consumer)
+        finally:
+            consumer.close()
+
+    def _rewind(self, consumer: Consumer) -> set[int]:
+        topic, numbers = self._config.kafka.topic(STOCK_DEADLETTER), range(self._config.kafka.partitions)
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
+        return set(numbers)
+
+    def _has_room(self) -> bool:
+        """Say whether letters that did not fit would fit now, and count them anew."""
+        with self._lock:
+            again = self._waiting.missed > 0 and len(self._waiting) <= self._most // 2
+            self._waiting.missed = 0 if again else self._waiting.missed
+        return again
+
+    def _take(self, messages: Iterable[Message], unread: set[int]) -> int:
+        taken = 0
+        for message in messages:
+            error = message.error()
+            if error is None:
+                taken += 1
+                self.apply(message.value())
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public name for it
+                unread.discard(message.partition() or 0)
+            else:
+                LOG.warning("dead letters: %s", error.name())
+        return taken
+
+    def apply(self, value: bytes | None) -> None:
+        """Take up one record; one that cannot be read is none of ours."""
+        try:
+            letter = None if value is None else decode(DeadLetter, value)
+        except WireError as error:
+            LOG.warning("a dead letter cannot be read: %s", error)
+            return
+        if letter is not None:
+            with self._lock:
+                self._waiting.take(letter)
