@@ -8,6 +8,7 @@ up comes last.  Whoever hears of them in another order, or twice, must end with 
 import itertools
 import random
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from tests.channels.conftest import LISTINGS, NOW_MS
 from tests.processor.conftest import Hub
 
 STOCK = 1_000
-STEP_S = 60
+LATER_MS, STEP_MS = 1_795_500_000_000, 60_000
 Line = tuple[str, str]
 History = Sequence[Sequence[OrderConfirmed]]
 """The records of each body of one order, oldest body first."""
@@ -34,11 +35,12 @@ def read(sample: Sample, body: Any, now_ms: int = NOW_MS) -> list[OrderConfirmed
 
 
 def later(given: Any, step: int) -> Any:
-    """Return a time of change that is `step` later than any captured one, written as the given one is."""
-    if isinstance(given, int) and not isinstance(given, bool):
-        return given + step * (STEP_S * 1_000 if given > 10**12 else STEP_S if given > 10**9 else 1) + 10**7
-    zoned = isinstance(given, str) and (given.endswith("Z") or "+" in given or given.count("-") > 2)
-    return f"2026-11-21T19:{step:02}:07{'Z' if zoned else ''}"
+    """Return a time of change after all captured ones, `step` steps later, written as the given one is."""
+    ms = LATER_MS + step * STEP_MS
+    if isinstance(given, int):
+        return ms if given > 10**12 else ms // 1_000 if given > 10**9 else 10**7 + step
+    zoned = given.endswith("Z") or "+" in given or given.count("-") > 2
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + ("Z" if zoned else "")
 
 
 def revised(sample: Sample, step: int) -> Any:
@@ -51,7 +53,7 @@ def revised(sample: Sample, step: int) -> Any:
     body, moved = sample.body, False
     for path in bodies.places(sample.body):
         given = bodies.at(sample.body, path)
-        if isinstance(given, int) or (isinstance(given, str) and given[:4].isdigit()):
+        if type(given) is int or (isinstance(given, str) and given[:4].isdigit()):
             twin = bodies.put(body, path, later(given, step))
             records = read(sample, twin)
             same = [(record.order_id, record.sku, record.qty) for record in records] == before
