@@ -13,7 +13,7 @@ from tests.chaos.oracle import judge
 from tests.chaos.reading import Reader
 from tests.chaos.shops import FIRST, Placed, Shop, changes, meaning, rows
 from tests.chaos.stories import BARES, PLAINS, Step, Story
-from tests.chaos.world import World, webhook_url
+from tests.chaos.world import World
 
 STOCK = 100_000
 OLD = 10
@@ -81,8 +81,7 @@ async def opening(run: Run) -> None:
     await asyncio.to_thread(world.start)
     for shop in run.shops:
         more: dict[str, Any] = {"topics": [*shop.facts.topics]} if shop.facts.topics else {}
-        url = webhook_url(world, shop.account)
-        answer = await shop.post("webhook", url=url, time_scale=MINUTE_IS_S / 60, **more)
+        answer = await shop.post("webhook", url=shop.account.inbox, time_scale=MINUTE_IS_S / 60, **more)
         if not answer["active"]:
             raise RuntimeError(f"{shop.account.name} did not activate its webhooks")
         await shop.post("faults", **WEATHER, drop_webhooks=DROPPED if shop.facts.polls else 0.0)
@@ -234,7 +233,8 @@ async def rest(run: Run) -> tuple[Evidence, Counter[str], list[Finding]]:
         # Webhooks may still be on their way: those signed with a secret that is out of force, on a ladder of hours.
         clean = 0 if found else clean + 1
         run.counts["still_trying"] = pending
-        run.phase = f"coming to rest: {pending} webhooks on their way, {len(found)} findings"
+        first = f", the first: {found[0].text}" if found else ""
+        run.phase = f"coming to rest: {pending} webhooks on their way, {len(found)} findings{first}"
         if (clean > 1 and waited > SETTLED_S) or waited > run.rest_s:
             return evidence, counts, found
         await asyncio.sleep(LOOK_S)

@@ -16,11 +16,12 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One stand-in account: where it serves and its secrets."""
+    """One stand-in account: where it serves, where its webhooks go, and its secrets."""
 
     name: str
     kind: str
     url: str
+    inbox: str
     webhook_secret: str
     token: str
 
@@ -35,7 +36,7 @@ class Facts:
     What a kind has.
 
     Args:
-        polls: its orders can be read, so that webhooks may be lost.
+        polls: its orders can be read, so that a webhook may be lost and lines may leave an order unsaid.
         can: which changes its orders know, beside a sale and a cancel that restocks (`tests.chaos.stories.STORIES`).
         nameless: its listings may lack a SKU.
         renames: what it calls a listing may differ from our SKU.
@@ -77,6 +78,23 @@ def _woocommerce_row(one: Listing) -> Row:
     return {"listing_id": ids["product_id"], "product": ids["product_id"]}
 
 
+def _etsy_row(one: Listing) -> Row:
+    ids = one["ids"]
+    return {"listing_id": ids["product_id"], "listing": ids["listing_id"], "product": ids["product_id"]}
+
+
+def _ebay_keys(account: Account) -> Mapping[str, str]:
+    client, secret = account.token.split(":")
+    refresh, verification = "v^1.1#refresh", account.webhook_secret
+    client_keys = {"CLIENT_ID": client, "CLIENT_SECRET": secret}
+    return {**client_keys, "REFRESH_TOKEN": refresh, "VERIFICATION_TOKEN": verification}
+
+
+def _etsy_keys(account: Account) -> Mapping[str, str]:
+    key, shared, refresh = account.token.split(":")
+    return {"API_KEY": key, "SHARED_SECRET": shared, "REFRESH_TOKEN": refresh}
+
+
 def _pair(account: Account) -> Mapping[str, str]:
     key, _, secret = account.token.partition(":")
     return {"CONSUMER_KEY": key, "CONSUMER_SECRET": secret}
@@ -105,6 +123,27 @@ FACTS: Mapping[str, Facts] = MappingProxyType(
             token=lambda digits: f"ck_{digits[:20]}:cs_{digits[20:]}",
             row=_woocommerce_row,
             secrets=_pair,
+        ),
+        "ebay": Facts(
+            polls=True,
+            # Bought once, cancelled as a whole; a refund is money. Of cancels and refunds no webhook tells.
+            can=frozenset({"money"}),
+            nameless=True,
+            token=lambda digits: f"{digits[:20]}:{digits[20:]}",
+            row=lambda one: {"listing_id": one["ids"]["listing"], "listing": one["ids"]["listing"]},
+            settings=lambda account: {"webhook_url": account.inbox},
+            secrets=_ebay_keys,
+        ),
+        "etsy": Facts(
+            polls=True,
+            # A receipt's lines never change, and its webhooks name no line.
+            can=frozenset({"money"}),
+            nameless=True,
+            secret=lambda digits: f"whsec_{digits[:32]}",
+            token=lambda digits: f"{digits[:20]}:{digits[20:]}:refresh",
+            row=_etsy_row,
+            settings=lambda _: {"alias": "12345678"},
+            secrets=_etsy_keys,
         ),
         "generic": Facts(
             polls=False,

@@ -111,8 +111,8 @@ async def _progress(run: "Run") -> None:
         if live:
             sys.stderr.write(f"\r{text:<110}")
             sys.stderr.flush()
-        elif run.phase.split(":")[0] != shown:
-            shown = run.phase.split(":")[0]
+        elif run.phase != shown:
+            shown = run.phase
             _say(text)
         await asyncio.sleep(0.5)
 

@@ -20,8 +20,8 @@ AMPLE = 10_000_000
 SINCE_NOTHING = 1_000_000_000
 
 
-def open_account(supervisor: Supervisor, kind: str, seed: str) -> Account:
-    """Start a stand-in account."""
+def open_account(supervisor: Supervisor, kind: str, seed: str, ingest: str) -> Account:
+    """Start a stand-in account; `ingest` is where its webhooks will go, without the path."""
     facts, name = FACTS[kind], f"{kind}-1"
     webhook_secret, token = facts.secret(secrets.token_hex(20)), facts.token(secrets.token_hex(20))
     dice = int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:4])
@@ -30,7 +30,14 @@ def open_account(supervisor: Supervisor, kind: str, seed: str) -> Account:
         [sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", name, "--seed", str(dice)],
         env={"FAKE_WEBHOOK_SECRET": webhook_secret, "FAKE_TOKEN": token},
     )
-    return Account(name=name, kind=kind, url=f"http://{child.address}", webhook_secret=webhook_secret, token=token)
+    return Account(
+        name=name,
+        kind=kind,
+        url=f"http://{child.address}",
+        inbox=f"{ingest}/webhooks/{name}/order",
+        webhook_secret=webhook_secret,
+        token=token,
+    )
 
 
 @dataclass(slots=True, kw_only=True)

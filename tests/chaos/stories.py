@@ -103,6 +103,10 @@ def _refund(dice: Random) -> tuple[float, Sequence[Step]]:
     return 0.0, (Step(verb="refund", after_ms=_soon(dice), units=1, restock=dice.random() < 0.5),)
 
 
+def _money(dice: Random) -> tuple[float, Sequence[Step]]:
+    return 0.0, (Step(verb="refund", after_ms=_soon(dice), units=1, restock=False),)
+
+
 def _swap(dice: Random) -> tuple[float, Sequence[Step]]:
     some = [Step(verb="swap", after_ms=_soon(dice), listing=dice.choice(PLAINS)) for _ in range(dice.randint(1, 2))]
     return 0.0, (*some, *([Step(verb="cancel", after_ms=_soon(dice))] if dice.random() < 0.3 else ()))
@@ -125,6 +129,7 @@ STORIES: Sequence[tuple[str, str, int, Make]] = (
     ("cancel without restock", "keep", 5, _keep),
     ("edit", "edit", 10, _edit),
     ("refund", "refund", 9, _refund),
+    ("refund of money", "money", 9, _money),
     ("another product", "swap", 9, _swap),
     ("a line leaves", "remove", 9, _remove),
     ("exchange", "exchange", 9, _exchange),

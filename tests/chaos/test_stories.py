@@ -2,7 +2,6 @@
 
 import pytest
 
-from compose.fakes.server import KINDS
 from tests.chaos.facts import FACTS
 from tests.chaos.stories import STORIES, draw
 
@@ -23,4 +22,3 @@ def test_what_a_vendor_can_is_something_that_happens() -> None:
     """A word in the table that no story needs would be a story that is never told."""
     needed = {need for _, need, _, _ in STORIES if need}
     assert {word for facts in FACTS.values() for word in facts.can} == needed
-    assert set(FACTS) <= set(KINDS)

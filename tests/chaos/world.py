@@ -122,8 +122,10 @@ def world(seed: str, only: Sequence[str], mutant: str) -> Iterator[World]:
     with stack(with_postgres=False) as running:
         wanted = [kind for kind in sorted(KINDS) if not only or kind in only]
         kinds = [kind for kind in wanted if kind in FACTS]
+        (port,) = free_ports(1)
+        ingest = f"http://{LOOPBACK}:{port}"
         with ThreadPoolExecutor(len(kinds)) as pool:
-            accounts = [*pool.map(lambda kind: open_account(running.supervisor, kind, seed), kinds)]
+            accounts = [*pool.map(lambda kind: open_account(running.supervisor, kind, seed, ingest), kinds)]
         since = time.time_ns() // 1_000_000 - SINCE_BEFORE_MS
         config = write_config(
             running.data / "lastunit.toml",
@@ -132,7 +134,6 @@ def world(seed: str, only: Sequence[str], mutant: str) -> Iterator[World]:
             sections={"kafka": {"partitions": PARTITIONS}, "processor": {"session_timeout_ms": 6_000}},
         )
         create_topics(config)
-        (port,) = free_ports(1)
         made = World(
             stack=running,
             accounts=accounts,
@@ -174,8 +175,3 @@ def _environment(made: World) -> dict[str, str]:
         given[f"{prefix}WEBHOOK_SECRETS_FILE"] = str(made.secrets_file(account))
         given |= {prefix + name: value for name, value in FACTS[account.kind].secrets(account).items()}
     return given
-
-
-def webhook_url(made: World, account: Account) -> str:
-    """Return where an account's webhooks go."""
-    return f"http://{LOOPBACK}:{made.port}/webhooks/{account.name}/order"
