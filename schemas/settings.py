@@ -150,11 +150,17 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """What is accepted from outside."""
+    """
+    What is accepted from outside.
+
+    Below the folder `state_dir` each poller keeps its index of order lines, so that a start reads only what is new;
+    without one the index is in memory, about 0.5 KB a line, and is read anew at each start.
+    """
 
     body_max: Positive = 1_048_576
     lines_max: Positive = 10_000
     answer_within_ms: Annotated[int, Range(100, 60_000)] = 2_000
+    state_dir: Annotated[str, Bytes(0, 1_000)] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

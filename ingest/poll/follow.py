@@ -1,12 +1,17 @@
-"""`order.outcome` into the index of held lines: read from its beginning, then followed."""
+"""`order.outcome` into the index of held lines: read from where the index ends, then followed."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from ingest.poll.held import Held, Known, LineKey
+from ingest.poll.held_disk import Disk, Lost, opened, put_aside
+from schemas.cluster import now_ms, topic_ids
 from schemas.codec import WireError, decode
 from schemas.config import Config
 from schemas.records import OrderConfirmed, OrderOutcome
@@ -15,6 +20,14 @@ from schemas.topics import ORDER_OUTCOME
 LOG = logging.getLogger(__name__)
 BATCH = 2_000
 POLL_S = 0.1
+FORGET_EVERY_S = 6 * 3_600.0
+QUEUE_KIB = 8_192
+"""What the library reads ahead at most; its own 64 MiB are more than the whole index takes."""
+_OUTSIDE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - the library's public names
+
+
+class IndexLost(Exception):  # noqa: N818 - named for the reaction it demands
+    """The index on disk has become unusable and was put aside: start again."""
 
 
 class Following:
@@ -22,11 +35,15 @@ class Following:
 
     def __init__(self, config: Config, channel: str) -> None:
         """Remember where to read; `start` begins."""
-        self._config = config
-        self._held = Held(channel)
+        self._config, self._channel = config, channel
+        self._folder = Path(config.ingest.state_dir) if config.ingest.state_dir else None
+        self._disk: Disk | None = None
+        self._held = Held(channel, loading=True)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._loaded = threading.Event()
+        self._forgotten_at = -math.inf
+        self._unread = {*range(config.kafka.partitions)}
         self._thread = threading.Thread(target=self._run, name="held", daemon=True)
 
     def start(self) -> None:
@@ -34,8 +51,8 @@ class Following:
         self._thread.start()
 
     def wait(self) -> None:
-        """Block until all that stood in the topic at the start is in the index, or `close` was called."""
-        while not self._loaded.wait(POLL_S) and not self._stopped.is_set():
+        """Block until all that stood in the topic at the start is in the index, or the thread has ended."""
+        while self._thread.is_alive() and not self._loaded.wait(POLL_S):
             pass
 
     @property
@@ -49,13 +66,13 @@ class Following:
         return self._thread.is_alive()
 
     def lines(self, order: str) -> Mapping[LineKey, Known]:
-        """Return the newest states of an order's lines, by the channel's number."""
-        with self._lock:
+        """Return the newest states of an order's lines, by the channel's number.  Raises `IndexLost`."""
+        with self._lock, self._guarded():
             return self._held.lines(order)
 
     def newest(self, keys: Iterable[LineKey]) -> dict[LineKey, Known]:
-        """Return the newest known states of those lines that are known."""
-        with self._lock:
+        """Return the newest known states of those lines that are known.  Raises `IndexLost`."""
+        with self._lock, self._guarded():
             found = {key: self._held.newest(key) for key in keys}
         return {key: known for key, known in found.items() if known is not None}
 
@@ -66,8 +83,8 @@ class Following:
                 self._held.tell(record)
 
     def torn(self) -> list[str]:
-        """Return the orders, by `order_prefix`, with a line that may have left them."""
-        with self._lock:
+        """Return the orders, by `order_prefix`, with a line that may have left them.  Raises `IndexLost`."""
+        with self._lock, self._guarded():
             return [*self._held.torn()]
 
     def close(self) -> None:
@@ -76,30 +93,95 @@ class Following:
         if self._thread.is_alive():
             self._thread.join()
 
+    def _guarded(self) -> "_Guard":
+        return _Guard(self._folder, self._channel)
+
     def _run(self) -> None:
-        numbers = range(self._config.kafka.partitions)
-        topic = self._config.kafka.topic(ORDER_OUTCOME)
-        settings = self._config.kafka.consumer("poll-held", enable_partition_eof="true", fetch_wait_max_ms=100)
-        consumer = Consumer(settings, logger=LOG)
-        unread = set(numbers)
+        settings = self._config.kafka.consumer(
+            "poll-held", enable_partition_eof="true", fetch_wait_max_ms=100, queued_max_messages_kbytes=QUEUE_KIB
+        )
+        # An offset outside the log is ours to notice: then the file is no copy of this log.
+        consumer = Consumer(settings | {"auto.offset.reset": "error"}, logger=LOG)
         try:
-            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
-            while not self._stopped.is_set():
-                self._take(consumer.consume(BATCH, POLL_S), unread)
-                if not unread:
-                    self._loaded.set()
+            try:
+                self._follow(consumer)
+            except IndexLost as lost:
+                if self._loaded.is_set():
+                    raise
+                LOG.warning("held lines are read anew: %s", lost)
+                self._follow(consumer)
+        except IndexLost:
+            LOG.exception("the index of held lines has ended")
         finally:
             consumer.close()
+            self._shut()
 
-    def _take(self, messages: Iterable[Message], unread: set[int]) -> None:
+    def _follow(self, consumer: Consumer) -> None:
+        self._shut()
+        with self._guarded():
+            self._open(consumer)
+            while not self._stopped.is_set():
+                self._step(consumer)
+
+    def _shut(self) -> None:
+        with self._lock:
+            if self._disk is not None:
+                self._disk.close()
+                self._disk = None
+
+    def _open(self, consumer: Consumer) -> None:
+        """Begin with the file where there is one, and read from where it ends."""
+        if self._folder is not None:
+            topic = self._config.kafka.topic(ORDER_OUTCOME)
+            identity = f"{topic} {topic_ids(self._config, [ORDER_OUTCOME])[ORDER_OUTCOME]} {self._channel}"
+            self._disk = opened(self._folder, self._channel, identity)
+        with self._lock:
+            self._held = Held(self._channel, self._disk, loading=True)
+        starts = {} if self._disk is None else self._disk.offsets()
+        self._unread = {*range(self._config.kafka.partitions)}
+        LOG.info("held lines: %d partitions are read on from a file, the others from their beginning", len(starts))
+        consumer.assign(
+            [
+                TopicPartition(self._config.kafka.topic(ORDER_OUTCOME), number, starts.get(number, OFFSET_BEGINNING))
+                for number in self._unread
+            ]
+        )
+
+    def _step(self, consumer: Consumer) -> None:
+        messages = consumer.consume(BATCH, POLL_S)
+        offsets = self._take(messages)
+        if self._disk is not None and offsets:
+            with self._lock:
+                self._disk.commit(offsets)
+        if not self._unread and time.monotonic() - self._forgotten_at > FORGET_EVERY_S:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget what the processor has forgotten, and with the first time count as loaded."""
+        self._forgotten_at = time.monotonic()
+        with self._lock:
+            self._held.forget_before(now_ms() - self._config.processor.horizon_ms)
+            if self._disk is not None:
+                self._disk.commit({})
+            if not self._loaded.is_set():
+                self._held.loaded()
+        self._loaded.set()
+
+    def _take(self, messages: Iterable[Message]) -> dict[int, int]:
+        """Take up messages; return by partition the offset after the last one."""
+        offsets = dict[int, int]()
         for message in messages:
-            error = message.error()
+            error, number = message.error(), message.partition() or 0
             if error is None:
                 self.apply(message.key() or b"", message.value())
+                offsets[number] = (message.offset() or 0) + 1
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public name for it
-                unread.discard(message.partition() or 0)
+                self._unread.discard(number)
+            elif error.code() in _OUTSIDE:
+                raise Lost("the topic does not hold the offsets that it stands for")
             else:
                 LOG.warning("held lines: %s", error.name())
+        return offsets
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take up one record of `order.outcome`; one that cannot be read leaves the older one in force."""
@@ -115,3 +197,19 @@ class Following:
                 self._held.forget(key)
             else:
                 self._held.take(outcome)
+
+
+class _Guard:
+    """Around whatever touches the file: one that fails is put aside, so that the next start makes it anew."""
+
+    def __init__(self, folder: Path | None, channel: str) -> None:
+        self._folder, self._channel = folder, channel
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Lost):
+            if self._folder is not None:
+                put_aside(self._folder, self._channel, str(error))
+            raise IndexLost(str(error)) from error

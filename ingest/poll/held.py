@@ -1,12 +1,13 @@
 """
 What the processor holds for a channel's order lines: an index of `order.outcome`, by order.  Pure.
 
-In memory, about 0.5 KB a line over the whole dedupe horizon; it is rebuilt from the topic at each start.
+Where the lines are kept is another's: in memory, or on disk (`ingest.poll.held_disk`).  What was sent and is not
+decided yet is in memory only; after a restart it may be sent once more.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from schemas.ids import order_prefix
 from schemas.records import OrderConfirmed, OrderOutcome
@@ -19,13 +20,18 @@ LineKey = tuple[str, str]
 
 
 class Known(NamedTuple):
-    """What is known of a line: its state when it was last decided or sent, and the units it holds or waits for."""
+    """
+    What is known of a line: its state when it was last decided or sent, and whether it holds units or waits for them.
+
+    `at` is when it was decided, milliseconds; 0 for one that was only sent.
+    """
 
     revision: int
     seen_at: int
     qty: int
     holds: bool
     ordered_at: int
+    at: int = 0
 
     @property
     def order(self) -> tuple[int, int]:
@@ -33,21 +39,114 @@ class Known(NamedTuple):
         return self.revision, self.seen_at
 
 
+class Rows(Protocol):
+    """Where decided lines are kept, by the prefix that an order's lines share."""
+
+    def order(self, prefix: str) -> Mapping[LineKey, Known]:
+        """Return an order's lines."""
+
+    def line(self, prefix: str, key: LineKey) -> Known | None:
+        """Return a line."""
+
+    def put(self, prefix: str, key: LineKey, known: Known) -> None:
+        """Keep a line in the place of its older state."""
+
+    def drop(self, prefix: str, key: LineKey) -> None:
+        """Forget a line."""
+
+    def forget_before(self, at: int) -> None:
+        """Forget the lines that were last decided before a time, milliseconds."""
+
+    def torn(self) -> Iterable[str]:
+        """Return the prefixes of all orders of which a line that holds units is older than the newest line."""
+
+    def __len__(self) -> int:
+        """Return how many lines there are."""
+
+
+def is_torn(lines: Iterable[Known]) -> bool:
+    """Say whether an older line of an order still holds units: such a line may have left the order."""
+    seen = [*lines]
+    newest = max((line.revision for line in seen), default=0)
+    return any(line.holds and line.revision < newest for line in seen)
+
+
+class InMemory:
+    """Rows in memory, about 0.5 KB a line."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._orders: dict[str, dict[LineKey, Known]] = {}
+
+    def __len__(self) -> int:
+        """Return how many lines there are."""
+        return sum(len(lines) for lines in self._orders.values())
+
+    def order(self, prefix: str) -> Mapping[LineKey, Known]:
+        """Return an order's lines."""
+        return self._orders.get(prefix, {})
+
+    def line(self, prefix: str, key: LineKey) -> Known | None:
+        """Return a line."""
+        return self._orders.get(prefix, {}).get(key)
+
+    def put(self, prefix: str, key: LineKey, known: Known) -> None:
+        """Keep a line."""
+        self._orders.setdefault(prefix, {})[key] = known
+
+    def drop(self, prefix: str, key: LineKey) -> None:
+        """Forget a line, and with the last one its order."""
+        lines = self._orders.get(prefix, {})
+        lines.pop(key, None)
+        if not lines:
+            self._orders.pop(prefix, None)
+
+    def forget_before(self, at: int) -> None:
+        """Forget old lines."""
+        old = [(prefix, key) for prefix, lines in self._orders.items() for key, known in lines.items() if known.at < at]
+        for prefix, key in old:
+            self.drop(prefix, key)
+
+    def torn(self) -> Iterable[str]:
+        """Return the torn orders."""
+        return (prefix for prefix, lines in self._orders.items() if is_torn(lines.values()))
+
+
 class Held:
     """One channel's lines."""
 
-    def __init__(self, channel: str) -> None:
-        """Begin empty; lines of other channels are passed over."""
+    def __init__(self, channel: str, rows: Rows | None = None, *, loading: bool = False) -> None:
+        """
+        Begin with the lines that are there; those of other channels are passed over.
+
+        Args:
+            channel: its name.
+            rows: where lines are kept; None is memory.
+            loading: torn orders are not looked for before `loaded` is called.
+
+        """
+        self.rows: Rows = InMemory() if rows is None else rows
         self._prefix = f"{channel}_"
         self._channel = channel
-        self._orders: dict[str, dict[LineKey, Known]] = {}
         self._told: OrderedDict[LineKey, Known] = OrderedDict()
         self._told_lines: defaultdict[str, set[LineKey]] = defaultdict(set)
         self._torn: dict[str, None] = {}
         self._touched: dict[str, None] = {}
+        self._loading = loading
 
     def __len__(self) -> int:
-        return sum(len(lines) for lines in self._orders.values())
+        """Return how many decided lines are known."""
+        return len(self.rows)
+
+    def loaded(self) -> None:
+        """Look for torn orders among all lines, and from now on with each line."""
+        self._torn, self._loading = dict.fromkeys(self.rows.torn()), False
+
+    def forget_before(self, at: int) -> None:
+        """Forget the lines that were last decided before a time: nobody else remembers them either."""
+        self.rows.forget_before(at)
+        if not self._loading:
+            self._touched.update(self._torn)
 
     def ours(self, key: bytes) -> bool:
         """Say whether a record's key is a line of this channel, so that others need not be decoded."""
@@ -63,22 +162,24 @@ class Held:
             qty=outcome.qty,
             holds=outcome.held != 0 or outcome.shortfall != 0,
             ordered_at=outcome.ordered_at,
+            at=outcome.timestamp,
         )
-        self._orders.setdefault(order, {})[key] = known
+        self.rows.put(order, key, known)
         told = self._told.get(key)
         if told is not None and told.order <= known.order:
             self._untell(key)
-        self._touched[order] = None
+        self._touch(order)
+
+    def _touch(self, order: str) -> None:
+        if not self._loading:
+            self._touched[order] = None
 
     def forget(self, key: bytes) -> None:
         """Take up a tombstone: the processor knows the line no more."""
         order_id, _, sku = key.decode().partition("|")
         order = _order_of(order_id)
-        lines = self._orders.get(order, {})
-        lines.pop((order_id, sku), None)
-        self._touched[order] = None
-        if not lines:
-            self._orders.pop(order, None)
+        self.rows.drop(order, (order_id, sku))
+        self._touch(order)
 
     def tell(self, record: OrderConfirmed) -> None:
         """Remember what Kafka has acknowledged and the processor has not decided yet."""
@@ -103,21 +204,22 @@ class Held:
 
     def newest(self, key: LineKey) -> Known | None:
         """Return the newest state of a line, decided or only sent."""
-        known = self._orders.get(_order_of(key[0]), {}).get(key)
+        known = self.rows.line(_order_of(key[0]), key)
         told = self._told.get(key)
         return told if known is None or (told is not None and told.order > known.order) else known
 
     def lines(self, order: str) -> Mapping[LineKey, Known]:
         """Return the newest states of an order's lines, by the channel's number."""
         prefix = order_prefix(self._channel, order)
-        keys = {*self._orders.get(prefix, {}), *self._told_lines.get(prefix, ())}
-        return {key: known for key in keys if (known := self.newest(key)) is not None}
+        found = dict(self.rows.order(prefix))
+        for key in self._told_lines.get(prefix, ()):
+            told, known = self._told[key], found.get(key)
+            if known is None or told.order > known.order:
+                found[key] = told
+        return found
 
     def _mark(self, order: str) -> None:
-        """Note an order in which an older line still holds units: such a line may have left the order."""
-        lines = self._orders.get(order, {}).values()
-        newest = max((line.revision for line in lines), default=0)
-        if any(line.holds and line.revision < newest for line in lines):
+        if is_torn(self.rows.order(order).values()):
             self._torn[order] = None
         else:
             self._torn.pop(order, None)
