@@ -28,8 +28,8 @@ def ok(value: object) -> Answer:
     return Answer(status=200, headers={}, body=orjson.dumps(value))
 
 
-def status(code: int, body: bytes = b"", **headers: str) -> Answer:
-    return Answer(status=code, headers=headers, body=body)
+def status(code: int, body: bytes = b"") -> Answer:
+    return Answer(status=code, headers={}, body=body)
 
 
 def page(verdict: object) -> Page[ebay.State]:
@@ -144,7 +144,7 @@ def test_a_faulty_line_hides_no_other() -> None:
     ("answer", "wait"),
     [
         (status(429), None),
-        (status(429, **{"retry-after": "7"}), 7_000),
+        (Answer(status=429, headers={"retry-after": "7"}, body=b""), 7_000),
         (status(503), None),
         (status(400), None),
         (status(0), None),
