@@ -1,0 +1,134 @@
+"""Etsy from its thin webhook to the record in Kafka: ingest, the log of wakes, the poller, and a stand-in shop."""
+
+import base64
+import hashlib
+import hmac
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.integration.test_poller import FAST, Bench, http
+
+SECRET = "whsec_RXRzeSdzIG5ldyBzZWNyZXQsIDI0"
+SHOP_ID = "12345678"
+TOKEN = "keystring:shared:1.refresh"
+ENV = {
+    "LASTUNIT_SHOP_WEBHOOK_SECRETS": SECRET,
+    "LASTUNIT_SHOP_API_KEY": "keystring",
+    "LASTUNIT_SHOP_SHARED_SECRET": "shared",
+    "LASTUNIT_SHOP_REFRESH_TOKEN": "1.refresh",
+    "LASTUNIT_STOCK_TOKENS": "token",
+}
+WITHIN_S = 15.0
+"""A few seconds on a quiet machine; the next search is ten minutes away."""
+
+
+class Desk:
+    """A whole deployment for one Etsy shop."""
+
+    def __init__(self, bench: Bench, web: str, poller: str) -> None:
+        self.bench, self.web, self.poller = bench, web, poller
+
+    def order(self, **wish: Any) -> dict[str, Any]:
+        """Let a shopper buy."""
+        sold: dict[str, Any] = self.bench.control("sell", **wish)
+        assert sold["result"] == "sold"
+        return sold
+
+    def post(self, body: bytes) -> dict[str, Any]:
+        """Send a webhook that the vendor's secret signs, and return the answer."""
+        sent = str(int(time.time()))
+        key = base64.b64decode(SECRET.removeprefix("whsec_"))
+        digest = hmac.new(key, f"msg_x.{sent}.".encode() + body, hashlib.sha256).digest()
+        headers = {
+            "webhook-id": "msg_x",
+            "webhook-timestamp": sent,
+            "webhook-signature": base64.b64encode(digest).decode(),
+        }
+        request = Request(f"http://{self.web}/webhooks/shop/order", data=body, headers=headers)
+        with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+            told: dict[str, Any] = json.loads(answer.read())
+            return told
+
+
+@pytest.fixture
+def desk(config_file: Callable[..., Path], service: Any, eventually: Any) -> Desk:
+    env = {"FAKE_WEBHOOK_SECRET": SECRET, "FAKE_TOKEN": TOKEN}
+    fake = service("fake", sys.executable, "-m", "compose.fakes", "--kind", "etsy", "--name", "shop", env=env)
+    base_url = f"http://{fake.address}"
+    channel = {
+        "name": "shop",
+        "kind": "etsy",
+        "alias": SHOP_ID,
+        "since": int(time.time() * 1000) - 3_600_000,
+        "base_url": base_url,
+        "orders_limit": FAST,
+        "poll_every_ms": 600_000,
+    }
+    bench = Bench(config_file([channel]), base_url, service)
+    bench.control("catalogue", products=[{"sku": f"TEE-{i}", "quantity": 100} for i in range(3)])
+    run = (sys.executable, "-m", "ingest")
+    web = service("ingest", *run, "serve", "--config", str(bench.path), env=ENV)
+    poller = service("poll", *run, "poll", "shop", "--config", str(bench.path), env=ENV)
+    bench.control("webhook", url=f"http://{web.address}/webhooks/shop/order", time_scale=0.001)
+    eventually(lambda: json.loads(http(f"{base_url}/_control/state"))["calls"].get("calls", 0) >= 2)
+    return Desk(bench, web.address, poller.address)
+
+
+def test_what_a_shop_sells_and_cancels_is_in_kafka_within_seconds(desk: Desk, eventually: Any) -> None:
+    """
+    A webhook names a receipt and wakes the poller, which reads it long before its next search is due.
+
+    What Etsy cancels itself is told by nobody: the search by time of change finds it.  A refund gives nothing back.
+    """
+    first = desk.order(lines=[{"sku": "TEE-0", "qty": 3}, {"sku": "TEE-1", "qty": 1}], duplicate=True)
+    kept, lost = desk.order(sku="TEE-2", qty=2), desk.order(sku="TEE-1", qty=5)
+    eventually(lambda: desk.bench.newest() == desk.bench.truth(), WITHIN_S)
+    assert sorted(desk.bench.newest().values()) == [1, 2, 3, 5]
+
+    desk.bench.control("cancel", order_id=first["order_id"])
+    eventually(lambda: desk.bench.newest() == desk.bench.truth(), WITHIN_S)
+    assert sorted(desk.bench.newest().values()) == [0, 0, 2, 5]
+
+    units = [{"line_id": kept["lines"][0]["line_id"], "qty": 2}]
+    desk.bench.control("refund", order_id=kept["order_id"], lines=units, restock_type="no_restock")
+    desk.bench.control("cancel", order_id=lost["order_id"], reason="fraud")
+    assert http(f"http://{desk.poller}/poll", b"", "token") == b"reading\n"
+    eventually(lambda: desk.bench.newest() == desk.bench.truth(), WITHIN_S)
+    assert sorted(desk.bench.newest().values()) == [0, 0, 0, 2]
+    assert desk.bench.records("stock.deadletter") == []
+
+
+@pytest.fixture
+def trap() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield listening
+
+
+def test_an_address_in_a_signed_body_is_never_called(desk: Desk, trap: socket.socket, eventually: Any) -> None:
+    """The receipt is read at the shop's configured address; at the one in the body nobody ever knocks."""
+    desk.bench.control("webhook", url="http://127.0.0.1:1/nowhere")
+    sold = desk.order(sku="TEE-0", qty=1)
+    host = f"127.0.0.1:{trap.getsockname()[1]}"
+    hostile = f"https://{host}/v3/application/shops/{SHOP_ID}/receipts/{sold['order_id']}"
+    body = {"event_type": "order.paid", "resource_url": hostile, "shop_id": SHOP_ID}
+
+    assert desk.post(json.dumps(body).encode())["deadLetters"] == 0
+    eventually(lambda: desk.bench.newest() == desk.bench.truth(), WITHIN_S)
+    for url in (
+        f"https://x@{host}/v3/application/shops/{SHOP_ID}/receipts/1",
+        f"https://{host}/../1",
+        f"http://{host}/",
+    ):
+        assert desk.post(json.dumps({**body, "resource_url": url}).encode())["deadLetters"] == 1
+    eventually(lambda: len(desk.bench.records("stock.deadletter")) == 3, WITHIN_S)
+    with pytest.raises(BlockingIOError):
+        trap.accept()
