@@ -5,9 +5,13 @@ Facts: REST v3 `GET orders` (woocommerce-rest-api-docs), `WC_REST_Orders_Control
 compare whole seconds; `status=any` leaves out the bin; without retries of webhooks polling is the only repair.
 
 Pages go by key: the next one begins at the last order's second (inclusive, so that second is read twice).  A page that
-is one second only (a bulk edit) is read by its order numbers, `exclude` naming those already read.  A page that is not
-in order (older shops sort by local time, which repeats an hour in autumn) is read again in narrower windows, whose
-results do not depend on the order.
+is not in order (older shops sort by local time, which repeats an hour in autumn) is read again in narrower windows,
+whose results do not depend on the order.
+
+A page that is one second only (a bulk edit) is read in the order of its numbers.  The API has no "number greater than"
+and a list of thousands of `exclude` is longer than a URL may be, so each page begins with the last order of the one
+before it: where that is so, nothing was skipped.  Orders can only leave a second that is over, so a page that begins
+too far on is asked for again further back.
 """
 
 from base64 import b64encode
@@ -38,16 +42,24 @@ SECOND = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """How far one second has been read: all its orders up to the number `last`, the next page from `offset` on."""
+
+    last: int = 0
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """
     Where a reading stands: orders changed after `after` and before `before` (both exclusive, whole seconds in ms).
 
-    `exclude` are the numbers already read in a window of one second; `include` are the only orders to read.
+    `walk` reads a window of one second by number; `include` are the only orders to read.
     """
 
     after: int
     before: int | None = None
-    exclude: tuple[str, ...] = ()
+    walk: Walk | None = None
     include: tuple[str, ...] = ()
 
 
@@ -75,8 +87,8 @@ def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
         query |= {"modified_after": iso(state.after), "dates_are_gmt": "true"}
     if state.before is not None:
         query["modified_before"] = iso(state.before)
-    if state.exclude:
-        query["exclude"] = ",".join(state.exclude)
+    if state.walk is not None:
+        query |= {"orderby": "id", "offset": str(state.walk.offset)}
     credentials = b64encode(":".join(secrets).encode()).decode()
     return Request(
         method="GET",
@@ -94,6 +106,8 @@ def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] |
     if rows is None:
         return Later(why="the answer is not a list of orders")
     orders, bad = _orders(rows)
+    if state.walk is not None:
+        return _walked(state, state.walk, rows, Page(orders=tuple(orders), through=None, next=None, refused=tuple(bad)))
     if state.include:
         return Page(orders=tuple(orders), through=None, next=None, refused=tuple(bad))
     full = len(rows) >= PER_PAGE
@@ -144,9 +158,26 @@ def _step(state: State, orders: Sequence[Order], *, full: bool) -> tuple[int | N
             return (max(times) if times else None), None
         return state.before - SECOND, State(after=state.before - SECOND)
     if times == sorted(times) and times[-1] > state.after + SECOND:
-        return times[-1], replace(state, after=times[-1] // SECOND * SECOND - SECOND, exclude=())
+        return times[-1], replace(state, after=times[-1] // SECOND * SECOND - SECOND)
     middle = (state.after + max(times)) // 2 // SECOND * SECOND
     if middle > state.after + 2 * SECOND:
-        return None, replace(state, before=middle, exclude=())
-    numbers = tuple(order.number for order in orders)
-    return None, replace(state, before=state.after + 2 * SECOND, exclude=(*state.exclude, *numbers))
+        return None, replace(state, before=middle)
+    return None, State(after=state.after, before=state.after + 2 * SECOND, walk=Walk())
+
+
+def _walked(state: State, walk: Walk, rows: Sequence[Any], page: Page[State]) -> Page[State] | Later:
+    """Take a page of one second that is read by number; with one that is not full the second is done."""
+    try:
+        numbers = [int(_number(row)) for row in rows]
+    except ValueError:
+        return Later(why="an order of the page has no number")
+    if numbers != sorted(numbers):
+        return Later(why="a page by number is not in order")
+    if walk.offset and (not numbers or numbers[0] > walk.last):
+        back = max(0, walk.offset - PER_PAGE + 1)
+        return replace(page, next=replace(state, walk=replace(walk, offset=back)))
+    if len(rows) < PER_PAGE:
+        end = state.after + SECOND
+        return replace(page, through=end, next=State(after=end))
+    following = Walk(last=max(walk.last, numbers[-1]), offset=walk.offset + PER_PAGE - 1)
+    return replace(page, next=replace(state, walk=following))
