@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from publishers.push import Row
-from publishers.rules import number, target
+from publishers.rules import number, offered, target
 from publishers.sales import Sales
 from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.records import StockLevel
@@ -95,7 +95,7 @@ class Book:
         hidden = observed.hidden if observed else 0
         for listing_id, listing in self.listings.get(sku, {}).items():
             shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
-            quantity = target(desired, hidden, expected)
+            quantity = target(offered(desired, retired=listing.retired), hidden, expected)
             if quantity is not None and self._differs(quantity, shown, sku):
                 version = self.levels[sku].version
                 yield Row(sku=sku, listing=listing, quantity=quantity, version=version, expected=expected)

@@ -16,9 +16,14 @@ def number(level: StockLevel, rules: Rules) -> int | None:
         return None
     if level.paused is not None or rules.paused:
         return 0
-    offered = (level.quantity - rules.buffer) * rules.percent // PERCENT
-    offered = offered if rules.max is None else min(offered, rules.max)
-    return 0 if offered < rules.floor else offered
+    shown = (level.quantity - rules.buffer) * rules.percent // PERCENT
+    shown = shown if rules.max is None else min(shown, rules.max)
+    return 0 if shown < rules.floor else shown
+
+
+def offered(desired: int | None, *, retired: bool) -> int | None:
+    """Return what one listing offers of its SKU: nothing where it is sold no more; unknown stays unknown."""
+    return 0 if retired and desired is not None else desired
 
 
 def target(desired: int | None, hidden: int, shown: int | None) -> int | None:

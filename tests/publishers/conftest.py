@@ -77,11 +77,11 @@ class Bench:
     said: list[records.OrderOutcome] = field(default_factory=list)
     out: list[Any] = field(default_factory=list)
 
-    def listing(self, sku: str, listing_id: str | None = None, **ids: str) -> None:
-        """Put a listing on the channel."""
+    def listing(self, sku: str, listing_id: str | None = None, *, retired: bool = False, **ids: str) -> None:
+        """Put a listing on the channel, or the same one again with another flag."""
         name = listing_id or sku
         own = {"variant": name, "inventory_item": name} if self.shop.kind == "shopify" else {"product": "1"}
-        listing = channel_records.Listing(channel="shop", listing_id=name, sku=sku, ids={**own, **ids})
+        listing = channel_records.Listing(channel="shop", listing_id=name, sku=sku, ids={**own, **ids}, retired=retired)
         self.shop.numbers.setdefault(name, 0)
         self.controller.listing(name, listing, 0, self.now)
 

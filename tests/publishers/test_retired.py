@@ -1,0 +1,92 @@
+"""A listing that is sold no more: it shows 0 and keeps showing it, while its orders count as before."""
+
+from typing import Any
+
+import pytest
+
+from publishers.rules import offered
+from schemas.words import Result, Status
+
+KINDS = pytest.mark.parametrize("kind", ["shopify", "woocommerce"])
+
+
+def test_nothing_is_offered_of_a_retired_listing_and_unknown_is_not_zero() -> None:
+    """A SKU that was never stocked is left as the channel has it, retired or not."""
+    assert [offered(5, retired=True), offered(0, retired=True), offered(None, retired=True)] == [0, 0, None]
+    assert [offered(5, retired=False), offered(None, retired=False)] == [5, None]
+
+
+@KINDS
+def test_a_listing_that_is_retired_is_told_0_once_and_stays_in_step(bench_of: Any, kind: str) -> None:
+    """The flag comes by `listing`; later levels make no call, and a new owner makes none either."""
+    bench = bench_of(kind, {"A": 9})
+    told = len(bench.shop.calls)
+    bench.listing("A", retired=True)
+    bench.work()
+    assert bench.shop.numbers == {"A": 0}
+    assert [call for call in bench.shop.calls[told:] if call[0] == "tell"] == [("tell", {"A": 0})]
+
+    bench.level("A", 20)
+    bench.level("A", 3)
+    calls = bench.work()
+
+    record = bench.record("A")
+    assert (calls, record.status, record.dirty_since, record.listings["A"].shown) == (0, Status.IN_STEP, None, 0)
+
+
+@KINDS
+def test_a_listing_that_is_taken_up_again_shows_the_level_again(bench_of: Any, kind: str) -> None:
+    """Whatever the level has become meanwhile."""
+    bench = bench_of(kind, {"A": 9})
+    bench.listing("A", retired=True)
+    bench.work()
+    bench.level("A", 4)
+    bench.listing("A")
+    bench.work()
+
+    assert bench.shop.numbers == {"A": 4}
+    assert bench.record("A").status is Status.IN_STEP
+
+
+def test_only_the_retired_one_of_a_sku_s_listings_shows_0(bench_of: Any) -> None:
+    """The others are told every level."""
+    bench = bench_of("shopify", {"A": 9})
+    bench.listing("A", "A2")
+    bench.work()
+    bench.listing("A", "A2", retired=True)
+    bench.work()
+    assert bench.shop.numbers == {"A": 9, "A2": 0}
+
+    bench.level("A", 7)
+    bench.work()
+
+    assert bench.shop.numbers == {"A": 7, "A2": 0}
+    assert bench.record("A").status is Status.IN_STEP
+
+
+def test_an_order_of_a_retired_listing_counts_and_raises_nothing(bench_of: Any) -> None:
+    """Sold while the 0 was on its way: the channel is told 0 again, and nothing is taken for a sale that hides."""
+    bench = bench_of("shopify", {"A": 9})
+    bench.listing("A", retired=True)
+    bench.work()
+    bench.shop.numbers["A"] = -1
+    bench.ordered("A", 8, 1, ordered_at=bench.now)
+    bench.outcome("A", 1, ordered_at=bench.now)
+    bench.work()
+
+    assert bench.shop.numbers == {"A": 0}
+    assert (bench.record("A").hidden, bench.record("A").status) == (0, Status.IN_STEP)
+
+
+def test_a_cancel_of_a_retired_listing_gives_back_to_the_level_and_shows_nothing(bench_of: Any) -> None:
+    """The channel raises its own number when it restocks; it is told 0."""
+    bench = bench_of("woocommerce", {"A": 9})
+    bench.listing("A", retired=True)
+    bench.work()
+    bench.shop.numbers["A"] = 1
+    bench.ordered("A", 10, -1, ordered_at=bench.now)
+    bench.outcome("A", -1, ordered_at=bench.now, result=Result.ACCEPTED)
+    bench.work()
+
+    assert bench.shop.numbers == {"A": 0}
+    assert bench.record("A").status is Status.IN_STEP
