@@ -138,6 +138,10 @@ class Secrets:
     def __repr__(self) -> str:
         return "Secrets(...)"
 
+    def has(self, name: str) -> bool:
+        """Say whether the secret is configured, readable or not."""
+        return not {f"LASTUNIT_{name}", f"LASTUNIT_{name}_FILE"}.isdisjoint(self._environ)
+
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value in force (several during a rotation); raises `ConfigError` when there is none."""
         values = tuple(part for part in _SEPARATOR.split(self._text(name)) if part)

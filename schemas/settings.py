@@ -22,6 +22,7 @@ class Kind(StrEnum):
     WOOCOMMERCE = "woocommerce"
     GENERIC = "generic"
     EBAY = "ebay"
+    AMAZON = "amazon"
     ETSY = "etsy"
 
 

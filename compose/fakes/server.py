@@ -10,7 +10,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from compose.fakes import ebay, etsy, generic, shopify, woocommerce
+from compose.fakes import amazon, ebay, etsy, generic, shopify, woocommerce
 from compose.fakes.account import Account, Kind, Secrets
 from compose.fakes.control import Control
 from compose.fakes.faults import Faults
@@ -18,6 +18,7 @@ from compose.fakes.shop import Shop
 from compose.fakes.webhooks import Clock, Sender
 
 KINDS: dict[str, ModuleType] = {
+    "amazon": amazon,
     "ebay": ebay,
     "etsy": etsy,
     "generic": generic,

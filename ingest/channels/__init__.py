@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingest.channels import ebay, ebay_keys, etsy, generic, shopify, woocommerce
+from ingest.channels import amazon, ebay, ebay_keys, etsy, generic, shopify, woocommerce
 from ingest.key_kind import Keys
 from ingest.webhook import Challenge, Webhook
 from schemas.settings import Kind
@@ -15,6 +15,7 @@ WEBHOOKS: Mapping[Kind, Webhook] = MappingProxyType(
         Kind.GENERIC: generic,
         Kind.EBAY: ebay,
         Kind.ETSY: etsy,
+        Kind.AMAZON: amazon,
     }
 )
 KEYS: Mapping[Kind, Keys] = MappingProxyType({Kind.EBAY: ebay_keys})

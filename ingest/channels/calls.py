@@ -5,6 +5,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ingest.channels import (
+    amazon_listings,
+    amazon_poll,
+    amazon_token,
     ebay_grant,
     ebay_listings,
     ebay_poll,
@@ -21,7 +24,13 @@ from ingest.poll.kind import Grant, Poll
 from schemas.settings import Kind
 
 POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType(
-    {Kind.SHOPIFY: shopify_poll, Kind.WOOCOMMERCE: woocommerce_poll, Kind.EBAY: ebay_poll, Kind.ETSY: etsy_poll}
+    {
+        Kind.SHOPIFY: shopify_poll,
+        Kind.WOOCOMMERCE: woocommerce_poll,
+        Kind.EBAY: ebay_poll,
+        Kind.ETSY: etsy_poll,
+        Kind.AMAZON: amazon_poll,
+    }
 )
 DISCOVERIES: Mapping[Kind, Discovery[Any]] = MappingProxyType(
     {
@@ -29,7 +38,10 @@ DISCOVERIES: Mapping[Kind, Discovery[Any]] = MappingProxyType(
         Kind.WOOCOMMERCE: woocommerce_listings,
         Kind.EBAY: ebay_listings,
         Kind.ETSY: etsy_listings,
+        Kind.AMAZON: amazon_listings,
     }
 )
-GRANTS: Mapping[Kind, Grant] = MappingProxyType({Kind.EBAY: ebay_grant.SELLER, Kind.ETSY: etsy_grant})
+GRANTS: Mapping[Kind, Grant] = MappingProxyType(
+    {Kind.EBAY: ebay_grant.SELLER, Kind.ETSY: etsy_grant, Kind.AMAZON: amazon_token}
+)
 """Kinds whose calls need an access token of limited life; the others are called with their secrets."""

@@ -65,5 +65,7 @@ RULES: Mapping[Kind, Ids] = MappingProxyType(
             optional=("variation", "offer"),
             text=frozenset({"variation"}),
         ),
+        # The seller's own SKU at Amazon, which need not be ours.
+        Kind.AMAZON: Ids(own=(), optional=("asin", "marketplace"), text=frozenset({"asin", "marketplace"})),
     }
 )

@@ -36,6 +36,7 @@ SECRETS = {
     Kind.SHOPIFY: ("a-new-secret", "hush"),
     Kind.WOOCOMMERCE: ("a-new-secret", "hush"),
     Kind.EBAY: tuple(EBAY_SHOWN),
+    Kind.AMAZON: ("a-new-token-of-the-bridge", "an-old-token-of-the-bridge"),
     Kind.ETSY: ("whsec_RXRzeSdzIG5ldyBzZWNyZXQsIDI0", "whsec_RXRzeSdzIG9sZCBzZWNyZXQsIDI0"),
     Kind.GENERIC: ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
 }
@@ -78,11 +79,16 @@ def _sign_ebay(body: bytes, shown: str, _now_ms: int) -> Headers:
     return {"x-ebay-signature": base64.b64encode(json.dumps(told).encode()).decode()}
 
 
+def _show_token(_body: bytes, secret: str, _now_ms: int) -> Headers:
+    return {"authorization": f"Bearer {secret}"}
+
+
 SIGN: Mapping[Kind, Callable[[bytes, str, int], Headers]] = {
     Kind.SHOPIFY: _sign_shopify,
     Kind.WOOCOMMERCE: _sign_woocommerce,
     Kind.GENERIC: _sign_generic,
     Kind.EBAY: _sign_ebay,
+    Kind.AMAZON: _show_token,
     Kind.ETSY: _sign_generic,
 }
 
