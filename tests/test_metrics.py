@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from ingest import answers, poll_metrics
 from ingest import metrics as ingest_metrics
+from ingest.remap import metrics as remap_metrics
 from processor.metrics import Metrics as ProcessorMetrics
 from processor.transactions import State
 from publishers.ledger import metrics as ledger_metrics
@@ -64,7 +65,7 @@ class Exported:
 
 
 def _modules() -> Iterator[MetricWrapperBase]:
-    for module in (ingest_metrics, poll_metrics, ledger_metrics):
+    for module in (ingest_metrics, poll_metrics, remap_metrics, ledger_metrics):
         yield from (one for one in vars(module).values() if isinstance(one, MetricWrapperBase))
 
 

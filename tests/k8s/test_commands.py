@@ -89,14 +89,14 @@ OURS = [program for program in PROGRAMS if program.module != "compose.fakes"]
 
 
 def _ingest(arguments: Sequence[str], patch: pytest.MonkeyPatch) -> Any:
-    """Return what the web service, or a poller, is handed by the real command line."""
+    """Return what the web service, a poller or the remap service is handed by the real command line."""
     seen: list[Any] = []
 
     def run(args: Any) -> int:
         seen.append(args)
         return 0
 
-    for module in ("ingest.serve", "ingest.poll_cli"):
+    for module in ("ingest.serve", "ingest.poll_cli", "ingest.remap_cli"):
         patch.setattr(f"{module}.run", run)
     ingest_main.main(arguments)
     return seen[0]

@@ -12,6 +12,7 @@ import yaml
 
 from ingest.limits import DRAIN_S as INGEST_DRAIN_S
 from ingest.producer import FLUSH_S
+from ingest.remap.life import AGAIN_S
 from processor.options import _DIRECT, _HARMLESS, _TLS
 from processor.service import DRAIN_S as PROCESSOR_DRAIN_S
 from processor.transactions import TRANSACTION_S
@@ -102,6 +103,7 @@ def test_every_service_has_the_time_to_drain(serving: Sequence[Any], deployment:
         "publisher": 2 * call_s,
         "poller": call_s + FLUSH_S,
         "ledger": LEDGER_DRAIN_S,
+        "remap": AGAIN_S + FLUSH_S,
     }
     for workload in serving:
         waits = workload.container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)

@@ -75,6 +75,7 @@ def test_all_faults_are_listed_at_once() -> None:
     [
         ("[[channels]]\nname='shopify-uk'\nkind='generic'\nsince=1", "2 channels have this name"),
         ("alias='x'\n[[channels]]\nname='b'\nkind='generic'\nsince=1\nalias='x'", "2 channels have the alias 'x'"),
+        ("alias='Uk.Shop'\n[[channels]]\nname='b'\nkind='generic'\nsince=1\nalias='uK.sHOP'", "the alias 'uk.shop'"),
     ],
 )
 def test_contradictions_are_faults(more: str, fault: str) -> None:
