@@ -194,6 +194,7 @@ async def test_the_app_holds_no_route_beside_the_contract(stage: Stage) -> None:
     paths = {resource.canonical for resource in stage.app.router.resources()}
 
     assert paths == {
+        "/webhooks/amazon/orders",
         "/webhooks/orders/create",
         "/webhooks/{channel}/order",
         "/stock/adjustments",
