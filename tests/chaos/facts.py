@@ -4,19 +4,22 @@ What a vendor has, kind by kind: which changes its orders know, how its channel 
 A kind of `compose.fakes.server.KINDS` joins the run by its entry here; one without an entry is left out, and named.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 Listing = Mapping[str, Any]
 """A listing as its stand-in tells it: sku, listing, ids."""
 Row = Mapping[str, object]
+Wish = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One stand-in account: where it serves, where its webhooks go, and its secrets."""
+    """One stand-in account: where it serves, where its notifications go, and its secrets."""
 
     name: str
     kind: str
@@ -46,7 +49,9 @@ class Facts:
         settings: what its entry in the configuration says beside name, kind, since, address and polling.
         secrets: what the services are given in the environment, by `LASTUNIT_<NAME>_<...>`, beside webhook secrets.
         topics: what is subscribed to where that is not the stand-in's own choice.
-        services: further commands of `python -m ingest` that this channel needs.
+        prompt: what its polls repair is repaired within seconds; only such a channel's webhooks are lost here.
+        queue: its notifications come through an SQS queue where `python -m ingest queue` is there to read it.
+        asides: what its stand-in is told at the start, then in the middle of the run: (word, wish) of its control.
 
     """
 
@@ -61,7 +66,9 @@ class Facts:
     settings: Callable[[Account], Mapping[str, Any]] = _nothing
     secrets: Callable[[Account], Mapping[str, str]] = _nothing
     topics: Sequence[str] = ()
-    services: Sequence[str] = field(default=())
+    prompt: bool = True
+    queue: bool = False
+    asides: Sequence[tuple[tuple[str, Wish], ...]] = ((), ())
 
 
 def _shopify_row(one: Listing) -> Row:
@@ -93,6 +100,22 @@ def _ebay_keys(account: Account) -> Mapping[str, str]:
 def _etsy_keys(account: Account) -> Mapping[str, str]:
     key, shared, refresh = account.token.split(":")
     return {"API_KEY": key, "SHARED_SECRET": shared, "REFRESH_TOKEN": refresh}
+
+
+def _amazon_keys(account: Account) -> Mapping[str, str]:
+    client, secret, refresh = account.token.split(":")
+    login = {"CLIENT_ID": client, "CLIENT_SECRET": secret, "REFRESH_TOKEN": refresh}
+    return {**login, "AWS_ACCESS_KEY_ID": "AKIAREHEARSAL", "AWS_SECRET_ACCESS_KEY": "rehearsal"}
+
+
+def _amazon_settings(account: Account) -> Mapping[str, Any]:
+    inbox = urlsplit(account.inbox)
+    seller = "A" + hashlib.sha256(account.name.encode()).hexdigest()[:13].upper()
+    known = {"alias": seller, "marketplaces": ["ATVPDKIKX0DER"]}
+    if inbox.path.startswith("/webhooks/"):
+        return known  # through a bridge, as Amazon's own sample has it
+    queue = f"https://sqs.us-east-1.amazonaws.com{inbox.path}"
+    return {**known, "queues": [queue], "queue_endpoint": f"{inbox.scheme}://{inbox.netloc}"}
 
 
 def _pair(account: Account) -> Mapping[str, str]:
@@ -144,6 +167,23 @@ FACTS: Mapping[str, Facts] = MappingProxyType(
             row=_etsy_row,
             settings=lambda _: {"alias": "12345678"},
             secrets=_etsy_keys,
+        ),
+        "amazon": Facts(
+            polls=True,
+            # The Orders API shows nothing that is younger than two minutes; a queue loses nothing.
+            prompt=False,
+            queue=True,
+            rotates=False,
+            # Orders are cancelled, line by line or whole; what comes back later is booked by hand.
+            can=frozenset({"less"}),
+            token=lambda digits: f"{digits[:10]}:{digits[10:20]}:{digits[20:]}",
+            row=lambda one: {"listing_id": one["sku"]},
+            settings=_amazon_settings,
+            secrets=_amazon_keys,
+            asides=(
+                (("amazon", {"rate_scale": 10_000, "initial": "Pending"}),),
+                tuple(("afn", {"sku": "CH-07", "qty": 3, "order_id": f"AFN-{number}"}) for number in range(5)),
+            ),
         ),
         "generic": Facts(
             polls=False,

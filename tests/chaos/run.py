@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.chaos.drive import Run
+    from tests.chaos.state import Run
     from tests.chaos.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT_S = 24.0
-SHORT_ORDERS = 110
+SHORT_S = 20.0
+SHORT_ORDERS = 70
 SHORT_REST_S = 45.0
 LONG_REST_S = 180.0
 SHOWN = 40
@@ -52,10 +52,12 @@ async def _run(running: "World", options: argparse.Namespace, began: float) -> t
     import aiohttp
 
     from tests.chaos import report
-    from tests.chaos.drive import Run, opening, play, rest
+    from tests.chaos.drive import play, rest
     from tests.chaos.facts import FACTS
+    from tests.chaos.happenings import opening
     from tests.chaos.reading import Reader
     from tests.chaos.shops import Shop
+    from tests.chaos.state import Run
     from tests.chaos.stories import draw
 
     length_s = options.minutes * 60 if options.minutes else SHORT_S
@@ -94,7 +96,8 @@ def _kills(running: "World", seed: str, minutes: float) -> list[str]:
 
     dice = Random(f"{seed}:kills")
     pollers = sorted(name for name in running.services if name.startswith("poll-"))
-    others = [name for name in running.services if name not in pollers]
+    # What a dead reader of a queue had received comes again after a minute: too late for the short mode.
+    others = [name for name in running.services if name not in pollers and (minutes or not name.startswith("queue-"))]
     kills: list[str] = []
     for _ in range(max(1, int(minutes))):
         turn = [*others, *([dice.choice(pollers)] if pollers else [])]

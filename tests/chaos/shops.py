@@ -1,22 +1,28 @@
 """The stand-in shops: opened as processes, driven and read through their control endpoints."""
 
 import hashlib
+import json
 import secrets
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import aiohttp
 
+from compose.runner.ports import LOOPBACK, free_ports
 from compose.runner.processes import Supervisor
+from ingest.__main__ import COMMANDS
 from tests.chaos.evidence import Sold
 from tests.chaos.facts import FACTS, Account, Facts
 from tests.chaos.stories import ALIAS, BARES, BUNDLES, PLAINS
 
 AMPLE = 10_000_000
 """What every shop shows: here no channel is told a level, and none refuses a sale."""
+QUEUE_S = 20.0
 SINCE_NOTHING = 1_000_000_000
 
 
@@ -34,10 +40,29 @@ def open_account(supervisor: Supervisor, kind: str, seed: str, ingest: str) -> A
         name=name,
         kind=kind,
         url=f"http://{child.address}",
-        inbox=f"{ingest}/webhooks/{name}/order",
+        inbox=open_queue(supervisor, name)
+        if facts.queue and "queue" in COMMANDS
+        else f"{ingest}/webhooks/{name}/order",
         webhook_secret=webhook_secret,
         token=token,
     )
+
+
+def open_queue(supervisor: Supervisor, name: str) -> str:
+    """Start an SQS server and make a queue; returns its address."""
+    (port,) = free_ports(1)
+    argv = [sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(port)]
+    child = supervisor.start(f"sqs-{name}", argv, ready=r"Running on http://(\S+)", ready_s=60.0)
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "AmazonSQS.CreateQueue",
+        "Authorization": "AWS4-HMAC-SHA256 Credential=chaos/20260101/us-east-1/sqs/aws4_request, Signature=0",
+    }
+    body = json.dumps({"QueueName": name}).encode()
+    request = Request(f"http://{child.address}/", data=body, headers=headers)
+    with urlopen(request, timeout=QUEUE_S) as answer:  # noqa: S310 - likewise
+        path = urlsplit(json.loads(answer.read())["QueueUrl"]).path
+    return f"http://{child.address}{path}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,7 +162,8 @@ THEN: Mapping[str, Meaning] = {
 
 def changes(facts: Facts) -> dict[str, Meaning]:
     """Return what is mapped anew in the middle: only orders that can be read again move to what is meant now."""
-    return {name: meaning for name, meaning in THEN.items() if facts.polls and (facts.nameless or name not in BARES)}
+    moves = facts.polls and facts.prompt
+    return {name: meaning for name, meaning in THEN.items() if moves and (facts.nameless or name not in BARES)}
 
 
 def meaning(shop: Shop) -> dict[tuple[str, str], Meaning]:

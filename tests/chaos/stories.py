@@ -99,6 +99,10 @@ def _edit(dice: Random) -> tuple[float, Sequence[Step]]:
     return 0.0, some
 
 
+def _less(dice: Random) -> tuple[float, Sequence[Step]]:
+    return 0.0, (Step(verb="edit", after_ms=_soon(dice), line=dice.randint(0, 1)),)
+
+
 def _refund(dice: Random) -> tuple[float, Sequence[Step]]:
     return 0.0, (Step(verb="refund", after_ms=_soon(dice), units=1, restock=dice.random() < 0.5),)
 
@@ -128,6 +132,7 @@ STORIES: Sequence[tuple[str, str, int, Make]] = (
     ("cancel before create", "", 8, _cancel_before_create),
     ("cancel without restock", "keep", 5, _keep),
     ("edit", "edit", 10, _edit),
+    ("a line is cancelled", "less", 9, _less),
     ("refund", "refund", 9, _refund),
     ("refund of money", "money", 9, _money),
     ("another product", "swap", 9, _swap),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from compose.fakes.server import KINDS
 from tests.chaos.facts import FACTS
 from tests.chaos.stories import STORIES, draw
 
@@ -22,3 +23,8 @@ def test_what_a_vendor_can_is_something_that_happens() -> None:
     """A word in the table that no story needs would be a story that is never told."""
     needed = {need for _, need, _, _ in STORIES if need}
     assert {word for facts in FACTS.values() for word in facts.can} == needed
+
+
+def test_every_stand_in_takes_part() -> None:
+    """A kind of channel without facts would be left out of the run, and nobody would ask."""
+    assert set(FACTS) == set(KINDS)

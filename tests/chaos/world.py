@@ -97,9 +97,9 @@ class World:
         }
         for account in self.accounts:
             facts = FACTS[account.kind]
-            for name in (*(["poll"] if facts.polls else []), *facts.services):
-                if name in COMMANDS:
-                    commands[f"{name}-{account.name}"] = [ingest, name, account.name]
+            wanted = {"poll": facts.polls, "queue": facts.queue and "queue" in COMMANDS}
+            for name in [name for name, needed in wanted.items() if needed]:
+                commands[f"{name}-{account.name}"] = [ingest, name, account.name]
         with ThreadPoolExecutor(len(commands)) as pool:
             self.services.update(zip(commands, pool.map(self._start, commands, commands.values()), strict=True))
 
