@@ -28,6 +28,7 @@ def build(service: Service) -> web.Application:
         [
             web.post("/webhooks/orders/create", shared(Kind.SHOPIFY)),
             web.post("/webhooks/amazon/orders", shared(Kind.AMAZON)),
+            web.post("/webhooks/etsy/orders", shared(Kind.ETSY)),
             web.post("/webhooks/{channel}/order", by_channel),
             web.get("/webhooks/{channel}/order", challenged),
             web.post("/stock/adjustments", adjust),

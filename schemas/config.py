@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.settings import Channel, Config, Store
+from schemas.settings import Channel, Config, Kind, Store
 from schemas.shapes import Field, WireError, hints, read_field, shape
 
 __all__ = ["Channel", "Config", "ConfigError", "Secrets", "channel_secret", "config_path", "load", "parse"]
@@ -23,6 +23,7 @@ FROM_FILE = "file:"
 SECRET_OPTIONS = frozenset({"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem"})
 """What librdkafka takes that must not stand in a file for everybody."""
 _SEPARATOR = re.compile(r"[\s,]+")
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 
 
 class ConfigError(Exception):
@@ -104,12 +105,7 @@ def _field_faults(kind: type, field: Field, data: Mapping[str, Any], at: str) ->
 
 
 def _contradictions(config: Config) -> Iterator[str]:
-    for name, times in Counter(config.channel_names).items():
-        if times > 1:
-            yield f"channels[{name}]: {times} channels have this name"
-    for alias, times in Counter(channel.alias.lower() for channel in config.channels if channel.alias).items():
-        if times > 1:
-            yield f"channels: {times} channels have the alias {alias!r}; a webhook must find exactly one"
+    yield from _ambiguities(config)
     for name in sorted(SECRET_OPTIONS & config.kafka.options.keys()):
         if not config.kafka.options[name].startswith(FROM_FILE):
             yield f"kafka.options.{name}: a secret has no place in this file; write {FROM_FILE}/path/of/the/secret"
@@ -117,6 +113,18 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "processor.state_dir: missing; the store `rocksdb` keeps its tables in a folder"
     if config.kafka.min_isr > config.kafka.replication:
         yield f"kafka.min_isr: {config.kafka.min_isr} is more than kafka.replication ({config.kafka.replication})"
+
+
+def _ambiguities(config: Config) -> Iterator[str]:
+    for name, times in Counter(config.channel_names).items():
+        if times > 1:
+            yield f"channels[{name}]: {times} channels have this name"
+    for alias, times in Counter(channel.alias.lower() for channel in config.channels if channel.alias).items():
+        if times > 1:
+            yield f"channels: {times} channels have the alias {alias!r}; a webhook must find exactly one"
+    for channel in config.channels:
+        if channel.kind is Kind.ETSY and channel.base_url and not _NUMBER.fullmatch(channel.alias):
+            yield f"channels[{channel.name}].alias: want the shop's id, a number; an Etsy shop is asked by it"
 
 
 def channel_secret(channel: str, what: str) -> str:

@@ -116,9 +116,9 @@ class Channel:
     search may show an order later than the channel has taken it: for so long a sale that no order explains is believed.
 
     `auth_url` is where access tokens are fetched, where that is another address than `base_url`.  `webhook_url` is the
-    public address of this channel's webhooks, as the channel was told it.  Amazon alone has `marketplaces`, the SQS
-    `queues` with their `queue_endpoint` (empty: AWS's own), and `hold_pending`: whether an order that is not paid yet
-    holds its units.
+    public address of this channel's webhooks, as the channel was told it.  `hold_pending` says whether an order that is
+    not paid yet holds its units, where the channel tells (Amazon, Etsy).  Amazon alone has `marketplaces`, and the SQS
+    `queues` with their `queue_endpoint` (empty: AWS's own).
     """
 
     name: ChannelName

@@ -196,6 +196,7 @@ async def test_the_app_holds_no_route_beside_the_contract(stage: Stage) -> None:
     assert paths == {
         "/webhooks/amazon/orders",
         "/webhooks/orders/create",
+        "/webhooks/etsy/orders",
         "/webhooks/{channel}/order",
         "/stock/adjustments",
         "/healthz",

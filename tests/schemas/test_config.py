@@ -75,6 +75,7 @@ def test_all_faults_are_listed_at_once() -> None:
     [
         ("[[channels]]\nname='shopify-uk'\nkind='generic'\nsince=1", "2 channels have this name"),
         ("alias='x'\n[[channels]]\nname='b'\nkind='generic'\nsince=1\nalias='x'", "2 channels have the alias 'x'"),
+        ("[[channels]]\nname='b'\nkind='etsy'\nsince=1\nbase_url='https://x.test'\nalias='a'", "want the shop's id"),
         ("alias='Uk.Shop'\n[[channels]]\nname='b'\nkind='generic'\nsince=1\nalias='uK.sHOP'", "the alias 'uk.shop'"),
     ],
 )
