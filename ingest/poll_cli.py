@@ -16,7 +16,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from ingest.channels.calls import GRANTS, POLLS
+from ingest.channels.calls import GRANTS, POLLS, WATCHES
 from ingest.poll.kind import Poll
 from ingest.poll.life import once, serve
 from ingest.poll.parts import Order
@@ -79,7 +79,7 @@ def _order(args: argparse.Namespace) -> Order:
     channel = config.channel(args.channel)
     if not channel.base_url:
         raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nothing to poll")
-    grant = GRANTS.get(channel.kind)
+    grant, watch = GRANTS.get(channel.kind), WATCHES.get(channel.kind)
 
     def read(names: Sequence[str]) -> Callable[[], Sequence[str]]:
         return remembered(lambda: [secrets.one(channel_secret(channel.name, what)) for what in names])
@@ -91,6 +91,8 @@ def _order(args: argparse.Namespace) -> Order:
         secrets=read(kind.SECRETS),
         grant=grant,
         grant_secrets=read(grant.SECRETS if grant else ()),
+        watch=watch,
+        watch_secrets=read(watch.SECRETS if watch else ()),
         tokens=lambda: secrets.all("STOCK_TOKENS"),
         back_to=None if args.since is None else now_ms() - args.since,
         host=args.host,

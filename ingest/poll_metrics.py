@@ -25,3 +25,11 @@ NAMED = Gauge(
 NEVER_SHOWN = Counter(
     "lastunit_ingest_poll_never_shown_total", "Orders that a webhook named and the channel did not show.", ["channel"]
 )
+WATCH_OFF = Gauge("lastunit_ingest_watch_off_count", "Webhooks that the channel has switched off.", ["channel"])
+WATCH_MISSING = Gauge(
+    "lastunit_ingest_watch_missing_count", "Topics for which the channel has no webhook.", ["channel"]
+)
+WATCH_REVIVED = Counter("lastunit_ingest_watch_revived_total", "Webhooks that were switched on again.", ["channel"])
+WATCH_FAILURES = Gauge(
+    "lastunit_ingest_watch_failures_count", "Looks at the webhooks that failed since the last one.", ["channel"]
+)

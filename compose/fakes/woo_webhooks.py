@@ -19,6 +19,7 @@ POLICY = Policy(timeout_s=60.0, connect_s=60.0, success=range(200, 303), coalesc
 TOPICS = ("order.created", "order.updated")
 USER_AGENT = "WooCommerce/10.3.0 Hookshot (WordPress/6.8)"
 PING_OK = 200
+STATUSES = ("active", "paused", "disabled")
 
 
 def events(account: Account, change: Change) -> list[Event]:
@@ -74,11 +75,14 @@ class Webhooks:
     def __init__(self, account: Account) -> None:
         """Serve this account's subscriptions."""
         self.account = account
+        self.paused: set[int] = set()
 
     async def list(self, request: web.Request) -> web.Response:
         """`GET webhooks?status=disabled`."""
         status = request.query.get("status", "all")
-        rows = [shown(one) for one in self.account.sender.subscriptions.values()]
+        if status not in ("all", *STATUSES):
+            raise WooError("rest_invalid_param", "Invalid parameter(s): status", 400)
+        rows = [self.shown(one) for one in self.account.sender.subscriptions.values()]
         some, headers_ = page([row for row in rows if status in ("all", row["status"])], request.query)
         return answer(some, headers=headers_)
 
@@ -92,18 +96,32 @@ class Webhooks:
         made = Subscription(number=number, topic=wish["topic"], url=wish["delivery_url"], name=wish.get("name", ""))
         self.account.sender.subscriptions[number] = made
         await ping(self.account, made)
-        return answer(shown(made), status=201)
+        return answer(self.shown(made), status=201)
 
     async def put(self, request: web.Request) -> web.Response:
-        """`PUT webhooks/{id}`: a new address, or `status: active` after it was disabled."""
+        """
+        `PUT webhooks/{id}`: a new address, or `status: active` after it was disabled.
+
+        The count of failures stays as it is, so that the next failure disables it again; only a new address is pinged.
+        """
         one = self.account.sender.subscriptions.get(int(request.match_info["id"]))
         if one is None:
-            raise WooError("woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.", 404)
+            raise WooError("woocommerce_rest_shop_webhook_invalid_id", "ID is invalid.", 400)
         wish: Mapping[str, Any] = orjson.loads(await request.read())
-        one.url = wish.get("delivery_url", one.url)
-        if "status" in wish:
-            one.active, one.failures = wish["status"] == "active", 0
-        return answer(shown(one))
+        status = wish.get("status", self.shown(one)["status"])
+        if status not in STATUSES:
+            raise WooError("woocommerce_rest_shop_webhook_invalid_status", "Webhook status must be valid.", 400)
+        moved, one.url = wish.get("delivery_url", one.url) != one.url, wish.get("delivery_url", one.url)
+        one.active = status == "active"
+        (self.paused.add if status == "paused" else self.paused.discard)(one.number)
+        if one.active and moved:
+            await ping(self.account, one)
+        return answer(self.shown(one))
+
+    def shown(self, one: Subscription) -> dict[str, Any]:
+        """Show a webhook; one that an administrator has paused is not active either."""
+        off = "paused" if one.number in self.paused else "disabled"
+        return shown(one) | {"status": "active" if one.active else off}
 
 
 def shown(one: Subscription) -> dict[str, Any]:

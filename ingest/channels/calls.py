@@ -18,9 +18,11 @@ from ingest.channels import (
     shopify_poll,
     woocommerce_listings,
     woocommerce_poll,
+    woocommerce_watch,
 )
 from ingest.discover.kind import Discovery
 from ingest.poll.kind import Grant, Poll
+from ingest.poll.watch import Watch
 from schemas.settings import Kind
 
 POLLS: Mapping[Kind, Poll[Any]] = MappingProxyType(
@@ -45,3 +47,5 @@ GRANTS: Mapping[Kind, Grant] = MappingProxyType(
     {Kind.EBAY: ebay_grant.SELLER, Kind.ETSY: etsy_grant, Kind.AMAZON: amazon_token}
 )
 """Kinds whose calls need an access token of limited life; the others are called with their secrets."""
+WATCHES: Mapping[Kind, Watch[Any]] = MappingProxyType({Kind.WOOCOMMERCE: woocommerce_watch})
+"""Kinds that switch webhooks off without a word, and can be asked which."""

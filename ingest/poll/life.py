@@ -9,7 +9,7 @@ from time import monotonic
 from aiohttp import web
 
 from ingest.poll.endpoint import Status, build
-from ingest.poll.parts import Order, Parts, load
+from ingest.poll.parts import Order, Parts, load, watchdog
 from ingest.poll.turns import DEBOUNCE_MS, Turns
 from ingest.poller import Ended, Poller
 from schemas.cluster import now_ms
@@ -73,13 +73,15 @@ async def _work(order: Order, parts: Parts, status: Status, runner: web.AppRunne
     status.loaded = True
     host, port = runner.addresses[0][:2]
     print(f"READY {host}:{port}", flush=True)  # noqa: T201 - the runner waits for this line
-    turns = Turns(now_ms())
+    turns, watching = Turns(now_ms()), watchdog(order, parts)
     while True:
         status.denied = await _turn(poller, turns, every) is Ended.DENIED
         if status.denied:
             await wait_for_secrets(order, status)
             turns.ask(now_ms(), at_once=True)
             continue
+        if watching is not None and await watching.turn():
+            turns.ask(now_ms(), at_once=True)
         await _pause(status, turns.wait_ms(now_ms(), poller.wakes.next_at()))
         await _heed(status, turns)
 

@@ -13,6 +13,8 @@ from ingest.poll.grant import Tokens
 from ingest.poll.kind import Grant, Poll
 from ingest.poll.tools import Tools
 from ingest.poll.wake_reader import WakeReader
+from ingest.poll.watch import Watch
+from ingest.poll.watchdog import Watchdog
 from ingest.poll.watermark import begin
 from ingest.poller import Poller
 from ingest.producer import Producer
@@ -33,7 +35,7 @@ class Order:
     What the command line asks for.
 
     `back_to` is from when to read again (milliseconds, None for the watermark alone).  `grant` is None for a kind that
-    is called with its secrets alone; `grant_secrets` are what it needs.
+    is called with its secrets alone, `watch` for one whose webhooks cannot be looked at; each has secrets of its own.
     """
 
     config: Config
@@ -46,6 +48,8 @@ class Order:
     port: int
     grant: Grant | None = None
     grant_secrets: Secret = tuple
+    watch: Watch[Any] | None = None
+    watch_secrets: Secret = tuple
 
     def credentials(self) -> tuple[Sequence[str], Sequence[str]]:
         """Return everything that the channel could refuse."""
@@ -114,6 +118,13 @@ async def load(order: Order, parts: Parts) -> Poller:
         wakes=parts.waking.drain,
     )
     return Poller(order.channel, order.kind, tools, mark, stored)
+
+
+def watchdog(order: Order, parts: Parts) -> Watchdog | None:
+    """Return what watches the channel's webhooks, None where that cannot be done."""
+    if order.watch is None:
+        return None
+    return Watchdog(order.channel, order.watch, call=parts.caller.call, secrets=order.watch_secrets, now_ms=now_ms)
 
 
 def stored_watermark(config: Config, channel: str) -> Watermark | None:

@@ -71,7 +71,7 @@ async def test_a_failed_delivery_is_never_retried(open_account: Any, receiver: A
 
 
 async def test_a_webhook_is_disabled_with_the_seventh_failure_in_a_row(open_account: Any, receiver: Any) -> None:
-    """The code tests more than 5 before it counts; a PUT makes it active again."""
+    """The code tests more than 5 before it counts; a PUT makes it active again, and leaves the count where it is."""
     stand = await open_account("woocommerce")
     receiver.statuses = [500] * 20
     hook = next(one for one in stand.account.sender.subscriptions.values() if one.topic == "order.created")
@@ -82,7 +82,34 @@ async def test_a_webhook_is_disabled_with_the_seventh_failure_in_a_row(open_acco
     assert not hook.active
     status, shown, _ = await stand.woo("PUT", f"/webhooks/{hook.number}", {"status": "active"})
     assert (status, shown["status"]) == (200, "active")
-    assert hook.failures == 0
+    await stand.control("sell", {"sku": "TEE-M", "qty": 1, "respect_levels": False})
+    await stand.until(lambda account: len(account.sender.attempts) == 8)
+    assert not hook.active, "the next failure is one too many at once"
+    await stand.woo("PUT", f"/webhooks/{hook.number}", {"status": "active"})
+    receiver.statuses = [200]
+    await stand.control("sell", {"sku": "TEE-M", "qty": 1, "respect_levels": False})
+    await stand.until(lambda account: len(account.sender.attempts) == 9)
+    assert (hook.active, hook.failures) == (True, 0), "a success takes the count to zero"
+
+
+@pytest.mark.usefixtures("receiver")
+async def test_a_webhook_can_be_paused_and_a_wrong_status_is_refused(open_account: Any) -> None:
+    """`paused` is an administrator's word; the list can be filtered by each of the three, and by nothing else."""
+    stand = await open_account("woocommerce")
+    hook = next(iter(stand.account.sender.subscriptions.values()))
+    _, shown, _ = await stand.woo("PUT", f"/webhooks/{hook.number}", {"status": "paused"})
+    _, listed, _ = await stand.woo("GET", "/webhooks?status=paused")
+    assert (shown["status"], [row["id"] for row in listed], hook.active) == ("paused", [hook.number], False)
+    refused = [
+        await stand.woo("PUT", f"/webhooks/{hook.number}", {"status": "asleep"}),
+        await stand.woo("PUT", "/webhooks/999999", {"status": "active"}),
+        await stand.woo("GET", "/webhooks?status=asleep"),
+    ]
+    assert [(status, error["code"]) for status, error, _ in refused] == [
+        (400, "woocommerce_rest_shop_webhook_invalid_status"),
+        (400, "woocommerce_rest_shop_webhook_invalid_id"),
+        (400, "rest_invalid_param"),
+    ]
 
 
 async def test_the_control_can_switch_the_disabling_off(open_account: Any, receiver: Any) -> None:

@@ -1,0 +1,99 @@
+"""
+WooCommerce's webhooks as its API shows them.
+
+Facts: REST v3 `GET webhooks` and `PUT webhooks/{id}` (woocommerce-rest-api-docs), `class-wc-webhook.php`,
+`WC_REST_Webhooks_V1_Controller`: with the seventh failure in a row a webhook is `disabled`, without a word and without
+retries; only an administrator or the API switches it on.  The count of failures stays as it was: the next failure
+disables it again, a success takes it to zero.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from ingest import fields
+from ingest.poll.kind import Answer, Denied, Later, Request, refusal
+from ingest.poll.watch import Hook, Hooks, Revived
+from ingest.webhook import NotUnderstood
+from schemas.settings import Channel
+
+__all__ = ["SECRETS", "TOPICS", "look", "read", "request", "revive"]
+
+SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")
+TOPICS = ("order.created", "order.updated")
+ON = "active"
+PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Reads a page of all webhooks, or switches on the one of this number."""
+
+    page: int = 1
+    revive: str = ""
+
+
+def look() -> State:
+    """Read all webhooks."""
+    return State()
+
+
+def revive(number: str) -> State:
+    """Switch a webhook on."""
+    return State(revive=number)
+
+
+def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
+    """Return the call."""
+    root = f"{channel.base_url}/wp-json/wc/v3/webhooks"
+    credentials = b64encode(":".join(secrets).encode()).decode()
+    headers = {"authorization": f"Basic {credentials}", "accept": "application/json"}
+    if state.revive:
+        body = orjson.dumps({"status": ON})
+        told = headers | {"content-type": "application/json"}
+        return Request(method="PUT", url=f"{root}/{state.revive}", headers=told, body=body)
+    query = f"per_page={PER_PAGE}&page={state.page}&orderby=id&order=asc"
+    return Request(method="GET", url=f"{root}?{query}", headers=headers)
+
+
+def read(channel: Channel, state: State, answer: Answer) -> Hooks[State] | Revived | Later | Denied:
+    """Return what the answer means."""
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    try:
+        value = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return Later(why="the answer about webhooks cannot be read")
+    if state.revive:
+        on = isinstance(value, dict) and value.get("status") == ON
+        return Revived() if on else Later(why=f"webhook {state.revive} is not switched on")
+    if not isinstance(value, list):
+        return Later(why="the answer is not a list of webhooks")
+    found = tuple(hook for row in value if (hook := _hook(channel, row)) is not None)
+    return Hooks(found=found, next=State(page=state.page + 1) if len(value) >= PER_PAGE else None)
+
+
+def _hook(channel: Channel, row: Any) -> Hook | None:
+    """Return a webhook that brings orders to our address, None for another one."""
+    if not isinstance(row, Mapping):
+        return None
+    topic, url = row.get("topic"), row.get("delivery_url")
+    if not isinstance(topic, str) or not topic.startswith("order.") or not isinstance(url, str):
+        return None
+    try:
+        number = fields.ident(row, "id")
+        return Hook(number=number, topic=topic, on=row.get("status") == ON) if _ours(channel, url) else None
+    except (NotUnderstood, ValueError):
+        return None
+
+
+def _ours(channel: Channel, url: str) -> bool:
+    """Say whether an address is this channel's; raises `ValueError` for what is no address."""
+    if channel.webhook_url:
+        return url.rstrip("/") == channel.webhook_url.rstrip("/")
+    return urlsplit(url).path.rstrip("/").endswith(f"/webhooks/{channel.name}/order")
