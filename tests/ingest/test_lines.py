@@ -10,6 +10,8 @@ from ingest.lines import Unmapped, confirmed, messages
 from ingest.message import Arrival
 from ingest.webhook import Line, Reading, Refused
 from schemas.channel_records import Component, Listing
+from schemas.codec import decode
+from schemas.records import OrderConfirmed
 from schemas.words import Reason
 
 ARRIVAL = Arrival(channel="uk", received_at=1_000, body_sha256="0" * 64, traceparent=None)
@@ -54,7 +56,7 @@ def test_a_bundle_takes_its_components_even_when_nothing_is_left_of_it() -> None
 
 
 def test_a_line_that_is_not_paid_holds_its_units_only_where_the_channel_wants_it_so() -> None:
-    """`hold_pending` decides it, for bundles and for lines that wait for their listing too; a paid line always holds."""
+    """`hold_pending` decides it, for bundles and lines that wait for their listing too; a paid line always holds."""
     reading = Reading(order="7", lines=(line(pending=True), line(line="2"), line(line="3", sku="", pending=True)))
     held = messages(reading, ARRIVAL, nothing)
     free = messages(reading, replace(ARRIVAL, hold_pending=False), nothing)
@@ -63,6 +65,30 @@ def test_a_line_that_is_not_paid_holds_its_units_only_where_the_channel_wants_it
     assert [json.loads(message.value)["qty"] for message in free.all] == [0, 2, 0]
     bundled = messages(Reading(order="7", lines=(line(pending=True),)), replace(ARRIVAL, hold_pending=False), bundle)
     assert [json.loads(message.value)["qty"] for message in bundled.all] == [0, 0]
+
+
+def test_lines_of_one_order_that_share_a_component_are_netted_each_by_itself() -> None:
+    """Two bundle lines and a line of the component alone: three order ids, and no line takes another's units."""
+    lines = (line(), line(line="2", qty=1), line(line="3", sku="CUP", listing_id=""))
+    ready = messages(Reading(order="7", lines=lines), ARRIVAL, bundle)
+    records = [decode(OrderConfirmed, message.value) for message in ready.orders]
+
+    assert sorted((record.order_id, record.sku, record.qty, record.listing_sku) for record in records) == [
+        ("uk_7_1", "CUP", 6, "SET"),
+        ("uk_7_1", "PLATE", 2, "SET"),
+        ("uk_7_2", "CUP", 3, "SET"),
+        ("uk_7_2", "PLATE", 1, "SET"),
+        ("uk_7_3", "CUP", 2, "CUP"),
+    ]
+    assert len({dict(message.headers)["ce_id"] for message in ready.orders}) == 5
+
+
+def test_a_retired_listing_s_orders_count_like_any_other() -> None:
+    """What was sold, is cancelled or comes back moves the stock, whether the listing is sold on or not."""
+    retired = Listing(channel="uk", listing_id="9", sku="B", retired=True)
+    found = confirmed(line(sku=""), ARRIVAL, lambda _c, _l: retired)
+
+    assert [(record.sku, record.qty) for record in found] == [("B", 2)]
 
 
 def test_a_bundle_is_counted_whole_or_not_at_all() -> None:

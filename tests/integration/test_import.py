@@ -226,6 +226,23 @@ def test_a_listing_that_gets_another_sku_is_closed_in_its_old_partition(bench: B
     assert decode(Listing, newest[partition_of(new.encode(), 4), key] or b"").sku == new
 
 
+def test_a_file_of_bundles_rewrites_the_listings_that_sell_them(bench: Bench) -> None:
+    """Known by its header; dry first, then written for each listing of the SKU, and once only."""
+    text = "channel,listing_id,sku,product,retired\nwoo,93,SET,93,true\nwoo,94,SET,94,\nwoo,95,MUG,95,\n"
+    assert bench.run(bench.file(text, "listings.csv"), "--apply")[0] == 0
+    file = bench.file("bundle_sku,component,qty\nSET,CUP,2\nSET,SAUCER,1\n", "bundles.csv")
+    code, told = bench.run(file)
+    assert (code, told["kind"], told["changed"], told["written"]) == (0, "bundles", 2, 0)
+    code, told = bench.run(file, "--apply")
+    assert (code, told["written"]) == (0, 2)
+
+    newest = {key: decode(Listing, value or b"") for _, key, value in bench.read(LISTING)}
+    made = {name: [(c.sku, c.qty) for c in newest[listing_key("woo", name)].components] for name in ("93", "94", "95")}
+    assert made == {"93": [("CUP", 2), ("SAUCER", 1)], "94": [("CUP", 2), ("SAUCER", 1)], "95": []}
+    assert newest[listing_key("woo", "93")].retired is True
+    assert bench.run(file, "--apply")[1]["written"] == 0
+
+
 def test_listings_that_no_channel_of_the_kind_could_have_are_refused(bench: Bench) -> None:
     """Unknown channels, missing ids, foreign ids and two rows for one listing are named with their rows."""
     text = (
