@@ -57,8 +57,8 @@ RULES: Mapping[Kind, Ids] = MappingProxyType(
         Kind.SHOPIFY: Ids(own=("{variant}",), needed=("variant", "inventory_item")),
         Kind.WOOCOMMERCE: Ids(own=("{variation}", "{product}"), needed=("product",), optional=("variation",)),
         Kind.GENERIC: Ids(own=("{sku}",)),
-        # A variation is told apart by its SKU at eBay, or by its number where it has none there.
         Kind.ETSY: Ids(own=("{product}",), needed=("listing", "product")),
+        # A variation is told apart by its SKU at eBay, or by its number where it has none there.
         Kind.EBAY: Ids(
             own=("{listing}/{variation}", "{listing}"),
             needed=("listing",),
