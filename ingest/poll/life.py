@@ -10,6 +10,8 @@ from aiohttp import web
 
 from ingest.poll.endpoint import Status, build
 from ingest.poll.parts import Order, Parts, load, watchdog
+from ingest.poll.progress import Place, show
+from ingest.poll.report import Reading
 from ingest.poll.turns import DEBOUNCE_MS, Turns
 from ingest.poller import Ended, Poller
 from schemas.cluster import now_ms
@@ -21,14 +23,70 @@ DENIED_MS = 300_000
 """How long refused credentials are believed: a firewall before a shop answers 403 too, and thinks better of it."""
 
 
-async def once(order: Order) -> Ended:
-    """Read one time; gives up after `ONCE_TRIES` failures in a row.  Raises `Unreachable`."""
+async def once(order: Order) -> Reading:
+    """
+    Read one time, showing how far it has come; gives up after `ONCE_TRIES` failures in a row.
+
+    SIGTERM and SIGINT end it between two steps: what it has read is in Kafka.  Raises `Unreachable`.
+    """
+    begun, loop, stop = now_ms(), asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     parts = Parts.start(order, ring=lambda: None)
+    demand = Demand(order, begun)
+    showing = asyncio.ensure_future(show(order.channel.name, demand.place))
     try:
-        poller = await load(order, parts)
-        return await poller.read(ONCE_TRIES)
+        await _until(stop, demand.read(parts))
     finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
         await parts.close()
+    return demand.reading(now_ms())
+
+
+class Demand:
+    """A reading on demand."""
+
+    def __init__(self, order: Order, begun: int) -> None:
+        """Begin at the present, milliseconds."""
+        self._order, self._begun = order, begun
+        self._poller: Poller | None = None
+        self._since = 0
+        self._ended = "stopped"
+
+    async def read(self, parts: Parts) -> None:
+        """Load what is known and read; raises `Unreachable`."""
+        self._poller = await load(self._order, parts)
+        self._since = self._poller.keeper.mark
+        self._ended = (await self._poller.read(ONCE_TRIES)).value
+
+    def place(self) -> Place:
+        """Return where the reading stands."""
+        if self._poller is None:
+            return Place(doing="loading what is known")
+        keeper = self._poller.keeper
+        return Place(
+            doing="reading",
+            orders=keeper.counts["orders"],
+            since=self._since,
+            reached=keeper.mark,
+            until=self._begun,
+        )
+
+    def reading(self, now: int) -> Reading:
+        """Return what it came to."""
+        counts = {} if self._poller is None else self._poller.keeper.counts
+        return Reading(
+            channel=self._order.channel.name,
+            ended=self._ended,
+            since=self._since,
+            reached=self._since if self._poller is None else self._poller.keeper.mark,
+            orders=counts.get("orders", 0),
+            changed=counts.get("changed", 0),
+            gone=counts.get("gone", 0),
+            dead=counts.get("dead", 0),
+            took_ms=now - self._begun,
+        )
 
 
 async def serve(order: Order) -> None:

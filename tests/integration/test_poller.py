@@ -212,6 +212,26 @@ def test_a_serving_poller_says_how_it_is_and_reads_when_asked(bench: Bench) -> N
     assert child.wait(20) == 0
 
 
+@pytest.mark.parametrize("bench", ["woocommerce"], indirect=True)
+def test_reading_on_demand_says_what_it_did_and_may_be_stopped_and_done_again(bench: Bench, eventually: Any) -> None:
+    """Counts as JSON; a second time nothing is written; SIGTERM in the middle is exit code 5, and no order is lost."""
+    bench.sell(10)
+    child = bench.poller("--since", "2h", "--json", ready=False)
+    assert child.wait(60) == 0
+    first = json.loads(child.output().splitlines()[-1])
+    assert (first["ended"], first["orders"], first["changed"], first["deadLetters"]) == ("read", 10, 10, 0)
+    mark = bench.watermark()
+    assert bench.once("--since", "2h") == 0
+    assert bench.newest() == bench.truth()
+    assert bench.watermark() >= mark
+    bench.control("faults", status={"code": 503, "count": 1_000})
+    stopped = bench.poller("--since", "2h", ready=False)
+    eventually(lambda: "again in" in stopped.output(), 30)
+    stopped.ask_to_end()
+    assert stopped.wait(20) == 5
+    assert "goes on from there" in stopped.output()
+
+
 @pytest.mark.parametrize("bench", ["shopify"], indirect=True)
 def test_a_webhook_that_names_an_order_has_it_read_now_and_kill_9_loses_none(bench: Bench, eventually: Any) -> None:
     """With an hour between two searches: old orders that the watermark has passed are read because they are named."""
