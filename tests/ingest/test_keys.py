@@ -144,6 +144,9 @@ async def test_a_key_that_ebay_withdraws_is_believed_no_more() -> None:
     ebay.known.clear()
     ebay.now += keys.FRESH_MS
     assert await ebay.find("real") == "no such key"
+    ebay.now += keys.ABSENT_MS
+    ebay.status = 500
+    assert await ebay.find("real") == "later"
 
 
 async def test_a_slow_key_server_does_not_use_up_the_time_for_an_answer() -> None:
