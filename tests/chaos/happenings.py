@@ -5,11 +5,11 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from compose.runner.errors import CannotRun
 from tests.chaos.shops import FIRST, Shop, changes, rows
 from tests.chaos.state import STOCK, Run
 from tests.chaos.stories import BARES, PLAINS
 
-OLD = 10
 YEAR_MS = 365 * 86_400_000
 MINUTE_IS_S = 1.0
 """The clock of delays and retries: a minute of theirs in a second of ours, so that 10 min of delay are 10 s."""
@@ -25,7 +25,7 @@ async def opening(run: Run) -> None:
     await asyncio.gather(*(shop.stock() for shop in run.shops))
     then = run.world.since - YEAR_MS
     for shop in run.shops:
-        for number in range(OLD):
+        for number in range(run.old):
             basket = [(PLAINS[number % len(PLAINS)], 2), (PLAINS[-1], 1)]
             await shop.place(basket, created_at=then + number * 60_000)
     world = run.world
@@ -53,7 +53,10 @@ def happenings(run: Run) -> Sequence[tuple[float, Act]]:
 
 def _killing(name: str) -> Act:
     async def kill(run: Run) -> None:
-        await asyncio.to_thread(run.world.kill, name)
+        try:
+            await asyncio.to_thread(run.world.kill, name)
+        except CannotRun as error:
+            run.broken.append(f"{name} does not start again: {error}")
         run.killed.append(name)
 
     return kill

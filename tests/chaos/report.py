@@ -36,6 +36,8 @@ def line(
             "duplicated": counts.get("duplicates", 0),
             "dropped": counts.get("dropped", 0),
             "delayed": counts.get("delayed", 0),
+            "cancelled_at_once": counts.get("same_second", 0),
+            "cancelled_before_created": told["cancel before create"],
             "failed": counts.get("failed", 0),
             "still_trying": told["still_trying"],
             "switched_off": counts.get("disabled", 0),

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from tests.chaos.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT_S = 20.0
-SHORT_ORDERS = 70
-SHORT_REST_S = 45.0
+SHORT_S = 18.0
+SHORT_ORDERS = 60
+SHORT_REST_S = 80.0
 LONG_REST_S = 180.0
+OLD = 10
+"""Orders of last year at each channel, a minute."""
 SHOWN = 40
+WIDTH = 110
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -74,6 +77,7 @@ async def _run(running: "World", options: argparse.Namespace, began: float) -> t
             stories=stories,
             length_s=length_s,
             kills=(),
+            old=OLD * max(1, round(options.minutes)),
             rest_s=LONG_REST_S if options.minutes else SHORT_REST_S,
             reader=reader,
         )
@@ -83,6 +87,7 @@ async def _run(running: "World", options: argparse.Namespace, began: float) -> t
         await play(run)
         evidence, counts, found = await rest(run)
         ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
     reader.close()
     for finding in found[:SHOWN]:
         _say(f"{finding.kind}: {finding.text}")
@@ -109,15 +114,19 @@ def _kills(running: "World", seed: str, minutes: float) -> list[str]:
 async def _progress(run: "Run") -> None:
     """Show where the run stands: in place on a terminal, a line now and then elsewhere."""
     live, shown = sys.stderr.isatty(), ""
-    while True:
-        text = f"{run.clock_s:5.0f} s  {run.phase}; {run.counts['orders']} orders, {len(run.killed)} kills"
+    try:
+        while True:
+            text = f"{run.clock_s:5.0f} s  {run.phase}; {run.counts['orders']} orders, {len(run.killed)} kills"
+            if live:
+                sys.stderr.write(f"\r{text[:WIDTH]:<{WIDTH}}")
+                sys.stderr.flush()
+            elif run.phase != shown:
+                shown = run.phase
+                _say(text)
+            await asyncio.sleep(0.5)
+    finally:
         if live:
-            sys.stderr.write(f"\r{text:<110}")
-            sys.stderr.flush()
-        elif run.phase != shown:
-            shown = run.phase
-            _say(text)
-        await asyncio.sleep(0.5)
+            _say("")
 
 
 def _say(text: str) -> None:

@@ -124,6 +124,8 @@ class Shop:
             for row in state["lines"]
         ]
         counts = Counter({word: count for word, count in state["webhooks"].items() if word != "pending"})
+        at_once = (row for row in state["lines"] if row["cancelled"] and _second(row, "created_at", "updated_at"))
+        counts["same_second"] = len({row["order_id"] for row in at_once})
         return sold, counts, state["webhooks"]["pending"]
 
     async def post(self, word: str, **wish: Any) -> dict[str, Any]:
@@ -136,6 +138,10 @@ class Shop:
         where = {"since": str(SINCE_NOTHING)}
         async with self.session.get(f"{self.account.url}/_control/{word}", params=where) as response:
             return await _answer(response, f"{self.account.name}: {word}")
+
+
+def _second(row: Mapping[str, int], *names: str) -> bool:
+    return len({row[name] // 1_000 for name in names}) == 1
 
 
 async def _answer(response: aiohttp.ClientResponse, what: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.evidence import Evidence
+from tests.chaos.evidence import Evidence, Finding
 from tests.chaos.reading import Reader
 from tests.chaos.shops import Shop, meaning
 from tests.chaos.stories import BARES, PLAINS, Story
@@ -24,10 +24,12 @@ class Run:
     stories: Mapping[str, Sequence[Story]]
     length_s: float
     kills: Sequence[str]
+    old: int
     rest_s: float
     reader: Reader
     began: float = 0.0
     killed: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     phase: str = "opening"
 
@@ -35,6 +37,11 @@ class Run:
     def clock_s(self) -> float:
         """Seconds since the first order could come."""
         return time.monotonic() - self.began if self.began else 0.0
+
+    def ended(self) -> list[Finding]:
+        """Return the services that did not live through it."""
+        gone = [f"{name} ended by itself" for name, child in self.world.services.items() if not child.running]
+        return [Finding("wrong", text) for text in (*self.broken, *gone)]
 
     async def evidence(self) -> tuple[Evidence, Counter[str], int]:
         """Return what the oracle looks at, what the senders counted, and how many webhooks are on their way."""

@@ -14,6 +14,8 @@ PLAIN = 24
 BARE = 3
 SETS = 2
 MINUTE_S = 60.0
+LAST = 0.9
+"""When in the run the last order is placed: its changes come later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ def draw(seed: str, facts: Facts, orders: int, length_ms: int) -> list[Story]:
     possible = [row for row in STORIES if not row[1] or row[1] in facts.can]
     shelves = (*PLAINS, *BUNDLES * 3, *(BARES * 2 if facts.nameless else ()), ALIAS, ALIAS)
     stories = []
-    for at in sorted(dice.randrange(length_ms) for _ in range(orders)):
+    for at in sorted(dice.randrange(round(length_ms * LAST)) for _ in range(orders)):
         name, _, _, make = dice.choices(possible, [weight for _, _, weight, _ in possible])[0]
         # Two lines at least: one may leave, and the order is still one.
         wanted = [(dice.choice(shelves), dice.randint(1, 4)) for _ in range(dice.randint(2, 4))]
