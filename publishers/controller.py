@@ -5,9 +5,8 @@ The order is always: `plan` gives a call and leaves intents in `tasks.out`; the 
 hands the response to `answer`, which leaves the results there.  One call is open at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from publishers import circuit, fold, limiter, push, retry
 from publishers.answers import hidden_units, log_rows
@@ -25,8 +24,6 @@ IDLE_MS = 1_000
 
 REPEAT_CALLS = 2
 """After how many time-outs a call is too old to be repeated (the channel was stopped meanwhile)."""
-SAMPLE = 10
-"""How many SKUs that differ are named in the log."""
 
 
 class Controller:
@@ -54,7 +51,13 @@ class Controller:
         # The observed ones too: what was in trouble when its listing ended is in step, and no probe.
         for sku in {**self.book.listings, **self.book.observed}:
             self.tasks.touch(sku, now)
+        self._note(self.book.observed)
         self._end_hidden(now)
+
+    def _note(self, skus: Iterable[str]) -> None:
+        """Write which listings are retired, where there is no call that says so; a channel in shadow writes nothing."""
+        if self.active and self.gate is Gate.PUSH:
+            self.tasks.note_retired([*skus])
 
     def level(self, record: StockLevel, now: int) -> None:
         """Take up a level."""
@@ -67,9 +70,10 @@ class Controller:
 
     def listing(self, listing_id: str, record: Listing | None, partition: int, now: int) -> None:
         """Take up a listing or its end from a partition; a dead SKU is tried again with it."""
-        for sku in self.book.put_listing(listing_id, record, partition):
-            if self.active:
-                self.tasks.replay([sku], "its listing has changed", now)
+        skus = self.book.put_listing(listing_id, record, partition)
+        if self.active:
+            self.tasks.replay(skus, "its listing has changed", now)
+            self._note(skus)
 
     def observed(self, record: ChannelLevel) -> None:
         """Take up what the active publisher wrote; the active one knows it already."""
@@ -103,14 +107,10 @@ class Controller:
         self.gate = GATES.get(record.command, self.gate)
         if record.command in (Command.ENABLE, Command.REPLAY):
             self.refused = None
+            self._note(self.book.observed)
         if record.command is Command.REPLAY and self.active:
             dead = self.tasks.troubled[Status.DEAD] | self.tasks.troubled[Status.RETRYING]
             self.tasks.replay(dead if record.sku is None else [record.sku], "replay", now)
-
-    def sample(self) -> list[str]:
-        """Return some of the differences in words, for the log of a channel in shadow."""
-        rows = (row for sku in islice(self.tasks.queue, SAMPLE) for row in self.book.rows(sku))
-        return [f"{row.sku}: {row.expected} -> {row.quantity}" for row in rows]
 
     def secrets_changed(self) -> None:
         """Try again with new secrets."""

@@ -37,6 +37,7 @@ def intent(old: ChannelLevel | None, rows: Sequence[Row], request_id: str, now: 
             sent_version=row.version,
             sent_at=now,
             request_id=request_id,
+            retired=row.listing.retired,
         )
         for row in rows
     }

@@ -181,7 +181,9 @@ class Life:
         now = now_ms()
         if self.controller.gate is Gate.SHADOW and now - self._shadow_logged > SHADOW_LOG_MS:
             self._shadow_logged = now
-            log.info("shadow", extra={"differ": len(self.controller.tasks.queue), "rows": self.controller.sample()})
+            log.info(
+                "shadow", extra={"differ": len(self.controller.tasks.queue), "rows": self.controller.tasks.sample()}
+            )
 
     async def _commit(self) -> None:
         records, done = self.controller.tasks.out, self._done

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
 from publishers import fold
 from publishers.book import Book, told_version
@@ -15,6 +16,8 @@ INTENT_MARGIN_MS = 500
 """How much older than the call timeout an open intent must be before a new owner tells its SKU again."""
 CLIMB = 500
 """Most rungs that are taken at once while the circuit is open."""
+SAMPLE = 10
+"""How many SKUs that differ are named in the log."""
 STALE_MAX = 5
 """How often in a row a listing may show another number than expected before it costs an attempt."""
 
@@ -51,6 +54,23 @@ class Tasks:
         self._sort(record.sku, record.status)
         if record.status is Status.DEAD and (before is None or before.status is not Status.DEAD):
             self.out.append(fold.dead_letter(self.setup.channel, record))
+
+    def note_retired(self, skus: Iterable[str]) -> None:
+        """Write the flag of listings that were told before it changed: nothing else may ever be said of them."""
+        for sku in skus:
+            observed, listings = self.book.observed.get(sku), self.book.listings.get(sku, {})
+            told = {
+                name: replace(shown, retired=listings[name].retired)
+                for name, shown in (observed.listings.items() if observed else ())
+                if name in listings and listings[name].retired != shown.retired
+            }
+            if observed is not None and told:
+                self.store(replace(observed, listings={**observed.listings, **told}))
+
+    def sample(self) -> list[str]:
+        """Return some of the differences in words, for the log of a channel in shadow."""
+        rows = (row for sku in islice(self.queue, SAMPLE) for row in self.book.rows(sku))
+        return [f"{row.sku}: {row.expected} -> {row.quantity}" for row in rows]
 
     def patience(self, row: Row, verdict: Verdict) -> Verdict:
         """Note whose number has to be read, and send a row that was stale again and again to the ladder."""

@@ -16,7 +16,8 @@ class Shown:
     What one listing of a channel shows, as far as we know.
 
     `shown` and `shownAt` are what the channel last confirmed (`inferred` where we worked it out from a sale there);
-    `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call.
+    `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call; `retired` says that
+    the listing was sold no more by then.
     """
 
     shown: Change | None = None
@@ -26,6 +27,7 @@ class Shown:
     sent_version: Count | None = None
     sent_at: Millis | None = None
     request_id: Id | None = None
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

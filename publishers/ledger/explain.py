@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from publishers.ledger.facts import Facts
-from publishers.rules import number, target
+from publishers.rules import number, offered, target
 from schemas.channel_records import ChannelLevel, Shown, SyncLog
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Channel, Mode, Rules
@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     NEVER_TOLD = "never_told"
     SHADOW = "shadow"
     PAUSED = "paused"
+    RETIRED = "retired"
     RULE = "rule"
     IN_STEP = "in_step"
 
@@ -50,6 +51,7 @@ class Part(StrEnum):
     FLOOR = "floor"
     RULE_PAUSE = "rule_pause"
     PAUSE = "pause"
+    RETIRED = "retired"
     HIDDEN = "hidden_sales"
     DIFFERENCE = "difference"
 
@@ -150,6 +152,7 @@ _VERDICTS: tuple[tuple[Verdict, Callable[[_Case], bool]], ...] = (
     (Verdict.ON_ITS_WAY, lambda case: not case.agrees),
     (Verdict.HIDDEN_SALES, lambda case: case.state is not None and case.state.hidden > 0),
     (Verdict.PAUSED, lambda case: case.facts.level is not None and case.facts.level.paused is not None),
+    (Verdict.RETIRED, lambda case: case.listing.retired),
     (Verdict.RULE, lambda case: case.ruled),
     (Verdict.IN_STEP, lambda _case: True),
 )
@@ -180,8 +183,9 @@ def _lines(sku: str, facts: Facts, channel: Channel) -> Iterator[Line]:
     for listing_id, listing in listings.items():
         hidden = state.hidden if state else 0
         ruled = sum(term.units for term in steps) if steps else None
-        desired = target(ruled, hidden, listing.shown)
-        terms = [*steps, *_tail(ruled, desired, listing.shown)]
+        open_to = offered(ruled, retired=listing.retired)
+        desired = target(open_to, hidden, listing.shown)
+        terms = [*steps, *_tail((ruled, open_to, desired), listing.shown)]
         case = _Case(facts=facts, channel=channel, state=state, listing=listing, desired=desired)
         yield Line(
             channel=channel.name,
@@ -224,8 +228,11 @@ def _steps(level: StockLevel | None, rules: Rules) -> Iterator[Term]:
         before = after
 
 
-def _tail(ruled: int | None, desired: int | None, shown: int | None) -> Iterator[Term]:
-    if ruled is not None and desired is not None:
-        yield Term(part=Part.HIDDEN, units=desired - ruled)
+def _tail(numbers: tuple[int | None, int | None, int | None], shown: int | None) -> Iterator[Term]:
+    """Yield what lies between the rules' number, what the listing offers of it, and what it is told."""
+    ruled, open_to, desired = numbers
+    if ruled is not None and open_to is not None and desired is not None:
+        yield Term(part=Part.RETIRED, units=open_to - ruled)
+        yield Term(part=Part.HIDDEN, units=desired - open_to)
     if shown is not None:
         yield Term(part=Part.DIFFERENCE, units=shown - (desired or 0))

@@ -19,6 +19,7 @@ SENTENCES = {
     Verdict.NEVER_TOLD: "the channel was never told: is there a listing with this SKU, does its publisher run?",
     Verdict.SHADOW: "the channel is in shadow mode: nothing is pushed until `enable`",
     Verdict.PAUSED: "the SKU is paused: every channel shows 0",
+    Verdict.RETIRED: "the listing is retired: it shows 0 until its flag is taken back, its orders count",
     Verdict.RULE: "right, by the channel's rules",
     Verdict.IN_STEP: "right",
 }
@@ -31,6 +32,7 @@ PARTS = {
     Part.FLOOR: "below the channel's floor",
     Part.RULE_PAUSE: "the channel's rules pause it",
     Part.PAUSE: "the SKU is paused",
+    Part.RETIRED: "the listing is retired",
     Part.HIDDEN: "sold there, orders still to come",
     Part.DIFFERENCE: "what the channel still differs by",
 }

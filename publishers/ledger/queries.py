@@ -109,6 +109,7 @@ def _shown(row: asyncpg.Record) -> channel_records.Shown:
         sent_version=row["sent_version"],
         sent_at=_maybe_ms(row["sent_at"]),
         request_id=row["request_id"],
+        retired=row["retired"],
     )
 
 

@@ -137,6 +137,7 @@ def _shown(listing: channel_records.Shown) -> Row:
         listing.sent_version,
         maybe_at(listing.sent_at),
         listing.request_id,
+        listing.retired,
     )
 
 

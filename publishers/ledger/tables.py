@@ -132,6 +132,7 @@ CHANNEL_STATE = Table(
         ("sent_version", "bigint"),
         ("sent_at", "timestamptz"),
         ("request_id", "text"),
+        ("retired", "boolean"),
         ("hidden", "bigint"),
         ("status", "text"),
         ("attempt", "bigint"),

@@ -396,7 +396,7 @@ def test_shadow_and_stop_make_no_call_and_write_nothing(bench_of: Any) -> None:
     bench.level("A", 5)
     assert bench.plan() == 1_000
     assert bench.out == []
-    assert bench.controller.sample() == ["A: None -> 5"]
+    assert bench.controller.tasks.sample() == ["A: None -> 5"]
     bench.command(Command.ENABLE)
     assert bench.work() == 1
     bench.command(Command.STOP)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from publishers.rules import offered
-from schemas.words import Result, Status
+from schemas.words import Command, Result, Status
 
 KINDS = pytest.mark.parametrize("kind", ["shopify", "woocommerce"])
 
@@ -90,3 +90,35 @@ def test_a_cancel_of_a_retired_listing_gives_back_to_the_level_and_shows_nothing
 
     assert bench.shop.numbers == {"A": 0}
     assert bench.record("A").status is Status.IN_STEP
+
+
+def test_the_record_says_that_a_listing_is_retired_even_where_no_call_is_due(bench_of: Any) -> None:
+    """It showed 0 already; who explains the number later must find out why it stays so."""
+    bench = bench_of("shopify", {"A": 0})
+    bench.listing("A", retired=True)
+    bench.collect()
+    assert bench.record("A").listings["A"].retired is True
+    assert bench.out[-1] == bench.record("A")
+
+    bench.level("A", 5)
+    assert bench.work() == 0
+    bench.listing("A")
+    bench.work()
+
+    assert (bench.record("A").listings["A"].retired, bench.shop.numbers) == (False, {"A": 5})
+
+
+def test_a_flag_that_changed_while_nobody_was_active_is_written_by_the_next_owner(bench_of: Any) -> None:
+    """And a channel in shadow writes it when it is enabled."""
+    bench = bench_of("shopify", {"A": 0})
+    bench.command(Command.SHADOW)
+    bench.collect()
+    before = len(bench.out)
+    bench.listing("A", retired=True)
+    bench.collect()
+    assert len(bench.out) == before
+
+    bench.command(Command.ENABLE)
+    bench.collect()
+
+    assert [record.listings["A"].retired for record in bench.out[before:]] == [True]

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import orjson
@@ -23,6 +24,18 @@ def test_every_topic_has_an_example_and_every_example_a_topic() -> None:
     assert {path.parents[1].name for path in FILES} == set(VALUES)
 
 
+def kept(example: Any, written: Any) -> bool:
+    """Say whether a value came back; inside of it a younger field stands with nothing in it."""
+    if isinstance(example, dict) and isinstance(written, dict):
+        younger = written.keys() - example.keys()
+        empty = all(written[name] in (None, False, 0, "") for name in younger)
+        return empty and all(name in written and kept(example[name], written[name]) for name in example)
+    if isinstance(example, list) and isinstance(written, list):
+        return len(example) == len(written) and all(map(kept, example, written))
+    same: bool = example == written
+    return same
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parents[1].name}/{path.stem}")
 def test_an_example_is_read_and_written_again_unchanged(path: Path) -> None:
     """Decoding and encoding keep every field; a field that is younger than the example has its default."""
@@ -32,7 +45,7 @@ def test_an_example_is_read_and_written_again_unchanged(path: Path) -> None:
     written = orjson.loads(encode(record))
     younger = [field for field in fields(kind) if camel(field.name) not in example]
 
-    assert written.items() >= example.items()
+    assert all(kept(example[name], written[name]) for name in example)
     assert [getattr(record, field.name) for field in younger] == [field.default for field in younger]
 
 

@@ -162,6 +162,24 @@ def test_the_verdict_names_the_one_reason(
     assert answer.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("quantity", "hidden", "shown", "terms"),
+    [
+        (10, 0, 0, {"master_quantity": 10, "buffer": -2, "retired": -8}),
+        (10, 4, 0, {"master_quantity": 10, "buffer": -2, "retired": -8}),
+        (1, 0, 0, {"master_quantity": 1, "buffer": -1}),
+    ],
+)
+def test_a_retired_listing_is_told_0_and_says_so(quantity: int, hidden: int, shown: int, terms: dict[str, int]) -> None:
+    """The terms still add up, and it is neither late nor on its way."""
+    known = state(shown)
+    retired = replace(known, hidden=hidden, listings={"1": replace(known.listings["1"], retired=True)})
+    found = line(facts(level(quantity), retired), Rules(buffer=2))
+
+    assert (parts(found), found.desired) == (terms, 0)
+    assert found.verdict is (Verdict.HIDDEN_SALES if hidden else Verdict.RETIRED)
+
+
 def test_a_channel_in_shadow_was_not_told() -> None:
     """The difference is what a rehearsal is for; once something was sent, the mode in the file is history."""
     shown = replace(state(12), listings={"1": Shown(shown=12)})
