@@ -1,5 +1,5 @@
 """
-`python -m ingest serve | poll | import | discover | unmapped | remap`: webhooks, missed orders, files, listings.
+`python -m ingest serve | poll | queue | import | discover | unmapped | remap`: orders in, files, listings.
 
 Each command imports only what it runs, so that a process holds no more than it needs.
 """
@@ -15,6 +15,7 @@ COMMANDS = MappingProxyType(
     {
         "serve": ("ingest.serve", "take webhooks and stock adjustments over HTTP"),
         "poll": ("ingest.poll_cli", "read the orders that no webhook told of, one channel a process"),
+        "queue": ("ingest.queue_cli", "take Amazon's order notifications out of the seller's SQS queues"),
         "import": ("ingest.import_cli", "take stock levels, listings or bundles from a CSV file"),
         "discover": ("ingest.discover_cli", "read a channel's own listings and show what differs"),
         "unmapped": ("ingest.unmapped_cli", "list the order lines that wait for their listing"),
