@@ -19,7 +19,7 @@ LOG = logging.getLogger(__name__)
 BATCH = 500
 POLL_S = 0.1
 LETTERS_MAX = 100_000
-"""Letters that are kept in mind, about 1 KB each; what goes beyond is read again once half of them are gone."""
+"""Letters that are kept in mind, about 1 KB each; from the first that does not fit on, all are read again later."""
 
 
 class Letters:
@@ -28,7 +28,9 @@ class Letters:
     def __init__(self, config: Config, most: int = LETTERS_MAX) -> None:
         """Remember where to read; `start` begins."""
         self._config, self._most = config, most
+        self._topic = config.kafka.topic(STOCK_DEADLETTER)
         self._waiting = Waiting(most)
+        self._first_missed: dict[int, int] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._loaded = threading.Event()
@@ -89,28 +91,31 @@ class Letters:
         settings = self._config.kafka.consumer("ingest-remap", enable_partition_eof="true", fetch_wait_max_ms=100)
         consumer = Consumer(settings, logger=LOG)
         try:
-            unread = self._rewind(consumer)
+            numbers = range(self._config.kafka.partitions)
+            consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in numbers])
+            unread = set(numbers)
             while not self._stopped.is_set():
                 if self._take(consumer.consume(BATCH, POLL_S), unread):
                     self.changes += 1
                 if not unread:
                     self._loaded.set()
-                if self._has_room():
-                    unread = self._rewind(consumer)
+                for partition, offset in self.back_to().items():
+                    consumer.seek(TopicPartition(self._topic, partition, offset))
         finally:
             consumer.close()
 
-    def _rewind(self, consumer: Consumer) -> set[int]:
-        topic, numbers = self._config.kafka.topic(STOCK_DEADLETTER), range(self._config.kafka.partitions)
-        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
-        return set(numbers)
+    def back_to(self) -> dict[int, int]:
+        """
+        Return by partition from where to read again, once half of the room is free: from the first missed letter on.
 
-    def _has_room(self) -> bool:
-        """Say whether letters that did not fit would fit now, and count them anew."""
+        Each time that is further: what stands before it has been taken up, so that the end of all letters is reached.
+        """
         with self._lock:
-            again = self._waiting.missed > 0 and len(self._waiting) <= self._most // 2
-            self._waiting.missed = 0 if again else self._waiting.missed
-        return again
+            if not self._first_missed or len(self._waiting) > self._most // 2:
+                return {}
+            places, self._first_missed = self._first_missed, {}
+            self._waiting.missed = 0
+        return places
 
     def _take(self, messages: Iterable[Message], unread: set[int]) -> int:
         taken = 0
@@ -118,14 +123,14 @@ class Letters:
             error = message.error()
             if error is None:
                 taken += 1
-                self.apply(message.value())
+                self.apply(message.value(), message.partition() or 0, message.offset() or 0)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public name for it
                 unread.discard(message.partition() or 0)
             else:
                 LOG.warning("dead letters: %s", error.name())
         return taken
 
-    def apply(self, value: bytes | None) -> None:
+    def apply(self, value: bytes | None, partition: int = 0, offset: int = 0) -> None:
         """Take up one record; one that cannot be read is none of ours."""
         try:
             letter = None if value is None else decode(DeadLetter, value)
@@ -134,4 +139,5 @@ class Letters:
             return
         if letter is not None:
             with self._lock:
-                self._waiting.take(letter)
+                if not self._waiting.take(letter):
+                    self._first_missed.setdefault(partition, offset)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from time import monotonic
 
 from aiohttp import web
@@ -32,15 +32,21 @@ STILL_S = 60.0
 class Remap:
     """One running service."""
 
-    def __init__(self, config: Config) -> None:
-        """Start its threads; needs a running event loop."""
-        self.listings, self.letters, self.producer = Listings(config), Letters(config), Producer(config)
+    def __init__(self, listings: Listings, letters: Letters, producer: Producer, channels: Iterable[str]) -> None:
+        """Take the parts; `channels` are those that are counted even while nothing waits there."""
+        self.listings, self.letters, self.producer = listings, letters, producer
         self.ready = False
         self._looked = monotonic()
         self._seen: object = None
-        self._channels: set[str] = set(config.channel_names)
-        self.listings.start()
-        self.letters.start()
+        self._channels = set(channels)
+
+    @classmethod
+    def start(cls, config: Config) -> "Remap":
+        """Start the threads; needs a running event loop."""
+        remap = cls(Listings(config), Letters(config), Producer(config), config.channel_names)
+        remap.listings.start()
+        remap.letters.start()
+        return remap
 
     @property
     def alive(self) -> bool:
@@ -60,13 +66,13 @@ class Remap:
             self._looked = monotonic()
             # Read before the look, so that what comes during it is looked at again.
             seen = self.listings.changes, self.letters.changes
-            if seen == self._seen or await self._look():
+            if seen == self._seen or await self.look():
                 self._seen = seen
                 self._tell()
                 await asyncio.sleep(LOOK_S)
 
-    async def _look(self) -> bool:
-        """Count some lines; returns whether nothing is left to do."""
+    async def look(self) -> bool:
+        """Count some lines whose listing is there; returns whether nothing was left to do."""
         some = await asyncio.to_thread(self.letters.ready, self.listings.find, AT_ONCE, now_ms())
         try:
             await self._write(some)
@@ -125,7 +131,7 @@ async def serve(config: Config, host: str, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    remap = Remap(config)
+    remap = Remap.start(config)
     runner = web.AppRunner(build(remap), access_log=None)
     try:
         await runner.setup()

@@ -74,16 +74,17 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._homes) + len(self._left)
 
-    def take(self, letter: DeadLetter) -> None:
-        """Take up a record of `stock.deadletter`; those of other reasons are passed over."""
+    def take(self, letter: DeadLetter) -> bool:
+        """Take up a record of `stock.deadletter`, others than ours too; returns whether there was room for it."""
         if letter.resolves is not None:
             self.resolve(letter.resolves)
         elif letter.reason is Reason.UNMAPPED:
             known = letter.dead_letter_id in self._homes or letter.dead_letter_id in self._left
             if not known and self._most is not None and len(self) >= self._most:
                 self.missed += 1
-            else:
-                self._keep(letter)
+                return False
+            self._keep(letter)
+        return True
 
     def _keep(self, letter: DeadLetter) -> None:
         line = line_of(letter)

@@ -21,6 +21,8 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from ingest import import_cli, unmapped_cli
+from ingest.remap.letters import Letters
+from schemas.channel_records import Listing
 from schemas.config import load
 
 SECRET, TOKEN = "hush", "let-me-in"
@@ -246,3 +248,24 @@ def test_old_orders_that_are_archived_move_no_level(bench: Bench, service: Any, 
         lambda: sum(row["result"] == "too_old" and row["sku"] == "OLD" for row in bench.records("order.outcome")) == 15
     )
     assert bench.levels()["OLD"] == 9
+
+
+def test_letters_that_did_not_fit_are_read_again_from_the_topic(bench: Bench, eventually: Any) -> None:
+    """A real topic, and room for two: as lines are done with, the next ones come into mind, until none is missed."""
+    answers = [bench.webhook(order(number, 105, 1)) for number in range(40, 46)]
+    assert {answer["answer"] for answer in answers} == {"dead_lettered"}
+    listing = Listing(channel="uk", listing_id="105", sku="ROOM")
+    letters, seen = Letters(bench.config, 2), set[str]()
+    letters.start()
+    letters.wait()
+    assert letters.counts()[1] >= 4
+
+    def all_seen() -> bool:
+        ready = letters.ready(lambda _channel, name: listing if name == "105" else None, 10, NOW)
+        seen.update(str(stuck.letter.order_id) for stuck, _ in ready)
+        letters.done(name for _, records in ready for name in records.ids)
+        return seen == {f"uk_{number}_1" for number in range(40, 46)}
+
+    eventually(all_seen)
+    letters.close()
+    assert not letters.alive
