@@ -8,7 +8,7 @@ folder is in; nothing here knows a vendor.
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,12 +140,19 @@ def _polled(kind: Kind, body: bytes, now_ms: int, find: Find) -> Result:
     return Result(messages=messages, dead=found.dead, ignored=(), wakes=False)
 
 
-def places(value: Any, at: JsonPath = ()) -> Iterator[JsonPath]:
-    """Yield the path of everything inside a JSON value."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, child in children:
-        yield (*at, key)
-        yield from places(child, (*at, key))
+def places(value: Any) -> list[JsonPath]:
+    """Return the path of everything inside a JSON value."""
+    found: list[JsonPath] = []
+    left: list[tuple[JsonPath, Any]] = [((), value)]
+    while left:
+        path, holder = left.pop()
+        children = holder.items() if isinstance(holder, dict) else enumerate(holder) if isinstance(holder, list) else ()
+        for key, child in children:
+            inner = (*path, key)
+            found.append(inner)
+            if isinstance(child, dict | list):
+                left.append((inner, child))
+    return found
 
 
 def at(body: Any, path: JsonPath) -> Any:

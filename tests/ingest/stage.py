@@ -93,15 +93,15 @@ class Reply(NamedTuple):
     body: bytes
 
 
-async def read_reply(reader: asyncio.StreamReader) -> Reply:
-    """Read one answer."""
+async def read_reply(reader: asyncio.StreamReader, *, head_only: bool = False) -> Reply:
+    """Read one answer; `head_only` is for the answer to HEAD, whose length is that of a body that does not come."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
         return Reply(0, {}, b"")
     first, *rest = head.decode("latin-1").rstrip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    body = b"" if head_only else await reader.readexactly(int(headers.get("content-length", "0")))
     return Reply(int(first.split(" ")[1]), headers, body)
 
 
