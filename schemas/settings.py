@@ -112,8 +112,9 @@ class Channel:
 
     `since` is when it was connected: older orders that we do not know change nothing.  `alias` is the account's own
     name at the channel, by which a webhook at a shared address finds it: a Shopify shop's domain, an Amazon seller id,
-    an Etsy shop id, an eBay seller's user id.  Empty limits and an empty ladder mean the kind's own.  By up to `search_lag_ms` the channel's
-    search may show an order later than the channel has taken it: for so long a sale that no order explains is believed.
+    an Etsy shop id, an eBay seller's user id.  Empty limits and an empty ladder mean the kind's own.  By up to
+    `search_lag_ms` the channel's search may show an order later than the channel has taken it: for so long a sale that
+    no order explains is believed.
 
     `auth_url` is where access tokens are fetched, where that is another address than `base_url`.  `webhook_url` is the
     public address of this channel's webhooks, as the channel was told it.  `hold_pending` says whether an order that is
