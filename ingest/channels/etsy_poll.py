@@ -142,15 +142,12 @@ def _step(state: State, rows: Sequence[Any], orders: Sequence[Order]) -> tuple[i
         return None, _rest(state)
     if state.single:
         return _within(state, rows)
-    times, end = [order.modified for order in orders], state.before
-    in_order = times == sorted(times) and times[-1:] > [state.after]
-    if end is not None and (len(rows) < PER_PAGE or (in_order and times[-1] >= end)):
-        return end, State(after=end)
+    times = [order.modified for order in orders]
     if len(rows) < PER_PAGE:
-        return max(times, default=None), None
-    if in_order:
+        return (max(times, default=None), None) if state.before is None else (state.before, State(after=state.before))
+    if times == sorted(times) and times[-1] > state.after:
         return times[-1], replace(state, after=times[-1])
-    middle = (state.after + (end or max(times) + SECOND)) // 2 // SECOND * SECOND
+    middle = (state.after + (state.before or max(times) + SECOND)) // 2 // SECOND * SECOND
     return None, replace(state, before=max(middle, state.after + SECOND))
 
 

@@ -18,7 +18,7 @@ FILE = Path(ingest.channels.__path__[0]) / "generic.schema.json"
 SCHEMA = json.loads(FILE.read_text(encoding="utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
 PATTERN = SCHEMA["properties"]["timestamp"]["pattern"]
-REFUSED = {"faulty_lines", "out_of_range", "unknown_type"}
+REFUSED = {"faulty_lines", "no_lines", "out_of_range", "unknown_type"}
 """The captured deliveries that break the contract; all others keep it."""
 GOOD: dict[str, Any] = {
     "type": "order.line",
