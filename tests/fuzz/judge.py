@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from ingest.message import Message
@@ -26,6 +26,7 @@ STATUSES = frozenset({200, 202, 400, 401, 404, 405, 408, 413, 415, 503})
 TEXTS = ("/healthz", "/readyz", "/metrics")
 """Addresses that answer in text; the answer to a question by GET is the channel's own JSON."""
 TRACES = (b"Traceback", b'File "', b".py", b"Error:", b"aiohttp")
+LINES_KEPT = 5_000
 UNITS_MAX = 1_000_000_000
 ANSWER_MAX = 200_000
 
@@ -43,12 +44,12 @@ class Log(logging.Handler):
         self.secrets = tuple(secrets)
         self.forbidden = (*self.secrets, *CANARIES)
         self.found: list[str] = []
-        self.lines = 0
+        self.written: deque[str] = deque(maxlen=LINES_KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Look at a line."""
         line = self.format(record)
-        self.lines += 1
+        self.written.append(line)
         if record.exc_info or "Traceback" in line or any(part in line for part in self.forbidden):
             self.found.append(line[:3_000])
 

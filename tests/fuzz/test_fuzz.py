@@ -51,7 +51,7 @@ def test_every_kind_and_every_reader_of_answers_is_driven() -> None:
         assert callable(reader.request)
 
 
-@settings(max_examples=250, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
 def test_a_surprise_is_made_small(random: Random) -> None:
     """The same requests with Hypothesis as the source of chance: a failing case comes out as small as it can be."""
@@ -64,7 +64,7 @@ def test_a_surprise_is_made_small(random: Random) -> None:
     asyncio.run(one())
 
 
-@settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
 def test_an_answer_of_an_api_raises_nothing(random: Random) -> None:
     """The same of what channels answer: every reader, in states that earlier answers led to."""

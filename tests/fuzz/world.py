@@ -125,9 +125,14 @@ class World:
         self.addresses = addresses(stage.app, stage.service.config)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
+    @staticmethod
+    def now_ms() -> int:
+        """Return the time by which signatures are made."""
+        return time.time_ns() // 1_000_000
+
     def draw(self, random: Random) -> Plan:
         """Return a request out of a source of chance."""
-        return plan(random, self.addresses, time.time_ns() // 1_000_000)
+        return plan(random, self.addresses, self.now_ms())
 
     async def send(self, request: Plan, *, down: bool = False) -> tuple[Reply, Sequence[Message]]:
         """Send a request and judge what comes of it; raises `Surprise`."""
