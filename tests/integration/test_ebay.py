@@ -118,7 +118,7 @@ def test_a_sale_is_told_by_a_signed_notification_and_read_by_the_poller(
     """
     The address answers eBay's question, each line's notification is a wake, and the order's lines come by the poll.
 
-    A cancellation is told to nobody, and comes by the poll as well.
+    A cancellation is told to nobody, and comes by the poll as well.  `discover` finds the listings that were sold.
     """
     assert deployment.control("webhook", url=deployment.webhooks, time_scale=0.001)["active"]
     lines = [{"sku": "TEE", "qty": 3}, {"sku": "größe 44", "qty": 2}]
@@ -141,6 +141,11 @@ def test_a_sale_is_told_by_a_signed_notification_and_read_by_the_poller(
     told = deployment.state()["lines"]
     assert held == {(f"shop_{line['order_id']}_{line['line_id']}", line["sku"]): line["qty"] for line in told}
     assert sorted(held.values()) == [0, 0, 2, 2, 3, 3]
+
+    command = [sys.executable, "-m", "ingest", "discover", "shop", "--config", str(deployment.path), "--apply"]
+    assert deployment.service("discover", *command, env=ENV, ready=None).wait(60) == 0
+    found = {(row["listingId"], row["sku"]) for row in records(deployment.config, "listing")}
+    assert found == {(row["listing"], row["sku"]) for row in deployment.state()["listings"]}
 
 
 def test_a_forged_notification_is_refused_and_costs_ebay_next_to_nothing(deployment: Deployment) -> None:
