@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from compose.fakes.server import KINDS as FAKES
-from ingest.channels import CHALLENGES, KEYS, WEBHOOKS
+from ingest import channels
+from ingest.channels import CHALLENGES, KEYS, WEBHOOKS, calls
 from ingest.channels.calls import DISCOVERIES, GRANTS, POLLS
 from ingest.imports.rules import RULES
 from publishers.channels import KINDS as PUSHES
+from schemas.config import load
 from schemas.settings import Kind
 from tests.channels.conftest import SECRETS, SIGN
 
@@ -20,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("ingest", "processor", "publishers", "schemas")
 KINDS = {kind.value for kind in Kind}
 CHANNELS = ROOT / "tests" / "channels"
+CONFIGURATIONS = [path for folder in ("k8s", "compose") for path in sorted((ROOT / folder).rglob("*lastunit*.toml"))]
 Exempt = Mapping[str, str]
 """Kinds that a list leaves out, each with its reason: who is left out without one is missing."""
 NO_STOCK_TO_PUSH: Exempt = {
@@ -53,10 +56,22 @@ NO_QUESTION_TO_ANSWER: Exempt = {
     "amazon": "the bridge is ours",
     "etsy": "the address is entered in its portal",
 }
+NO_WEBHOOKS_TO_WATCH: Exempt = {
+    "shopify": "it warns by mail; the poll finds what it no longer sends",
+    "amazon": "the queue keeps what nobody fetches",
+    "etsy": "its endpoints are managed in its portal, which no API shows",
+    "ebay": "it tells in its portal; the poll finds what it no longer sends",
+    "generic": "there is no API to be asked",
+}
 
 
 def _folders(pattern: str) -> set[str]:
     return {path.parent.name for path in CHANNELS.glob(pattern)}
+
+
+def _in_the_readme() -> set[str]:
+    found = re.findall(r'^ *kind = "[a-z]+" *# (.*)$', (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    return {word for line in found for word in re.split(r", | or ", line)}
 
 
 LISTS: Mapping[str, tuple[Iterable[str], Exempt]] = {
@@ -66,14 +81,17 @@ LISTS: Mapping[str, tuple[Iterable[str], Exempt]] = {
     "ingest/channels/calls.py: POLLS": (POLLS, NO_ORDERS_TO_ASK_FOR),
     "ingest/channels/calls.py: DISCOVERIES": (DISCOVERIES, NO_LISTINGS_TO_ASK_FOR),
     "ingest/channels/calls.py: GRANTS": (GRANTS, NO_TOKEN_TO_FETCH),
+    "ingest/channels/calls.py: WATCHES": (calls.WATCHES, NO_WEBHOOKS_TO_WATCH),
     "ingest/imports/rules.py: RULES": (RULES, {}),
     "publishers/channels/__init__.py: KINDS": (PUSHES, NO_STOCK_TO_PUSH),
     "compose/fakes/server.py: KINDS": (FAKES, {}),
+    "README.md: the comment behind `kind =`": (_in_the_readme(), {}),
     "tests/channels/conftest.py: SIGN": (SIGN, {}),
     "tests/channels/conftest.py: SECRETS": (SECRETS, {}),
     "tests/channels/<kind>/README.md": (_folders("*/README.md"), {}),
     "tests/channels/<kind>/webhooks/": (_folders("*/webhooks"), {}),
     "tests/channels/<kind>/records/": (_folders("*/records"), {}),
+    "tests/channels/<kind>/listings/": (_folders("*/listings"), NO_LISTINGS_TO_ASK_FOR),
     "tests/channels/<kind>/polls/": (_folders("*/polls"), NO_ORDERS_TO_ASK_FOR),
 }
 """Every place that names kinds of channel, and who may be missing there."""
@@ -96,6 +114,28 @@ def test_every_list_of_channels_names_every_kind(place: str) -> None:
     assert not unknown, f"{place}: {', '.join(unknown)} is not in schemas.settings.Kind"
     needless = sorted(found & exempt.keys())
     assert not needless, f"{place}: {', '.join(needless)} is there and exempt all the same: drop the exemption"
+
+
+def test_no_table_by_kind_is_forgotten_here() -> None:
+    """A table that is added beside the others is one more place in which a kind could be missing."""
+    tables = {(module, name) for module in (channels, calls) for name, value in vars(module).items() if _by_kind(value)}
+    listed = {place.rpartition(": ")[2] for place in LISTS}
+    assert sorted(f"{module.__name__}.{name}" for module, name in tables if name not in listed) == []
+
+
+def _by_kind(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(key, Kind) for key in value)
+
+
+def test_an_exemption_names_a_kind_that_there_is() -> None:
+    """What is no longer there needs no exemption."""
+    assert {name for _, exempt in LISTS.values() for name in exempt} <= KINDS
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_configuration_that_we_ship_can_be_loaded(path: Path) -> None:
+    """Its channels are of kinds that there are, and nothing in it contradicts itself."""
+    assert load(path).channels
 
 
 def test_what_a_kind_needs_to_be_called_goes_with_its_calls() -> None:
