@@ -42,13 +42,15 @@ def verify(headers: Headers, body: bytes, secrets: Sequence[str], now_ms: int, *
 
     """
     signed = _signed(headers, body, now_ms)
-    entries = _entries(headers.get("webhook-signature", ""), "v1" if bare else "")
+    entries = _entries(headers.get("webhook-signature", ""))
+    offered = [entry[3:] for entry in entries if entry.startswith("v1,")]
+    if bare:
+        offered += [entry for entry in entries if "," not in entry]
     public = [secret for secret in secrets if secret.startswith(PUBLIC_PREFIX)]
     shared = [_decoded(secret.removeprefix(SECRET_PREFIX)) for secret in secrets if secret not in public]
-    offered = [text for version, text in entries if version == "v1"]
     if matches(offered, [hmac_base64(key, signed) for key in shared if key]):
         return
-    if not public or not _fits_ed25519([text for version, text in entries if version == "v1a"], public, signed):
+    if not public or not _fits_ed25519([entry[4:] for entry in entries if entry.startswith("v1a,")], public, signed):
         raise BadSignature
 
 
@@ -59,12 +61,11 @@ def _signed(headers: Headers, body: bytes, now_ms: int) -> bytes:
     return f"{number}.{sent}.".encode() + body
 
 
-def _entries(header: str, unnamed: str) -> list[tuple[str, str]]:
-    """Return versions and signatures; an entry without a comma has the version `unnamed`."""
+def _entries(header: str) -> list[str]:
+    """Return the signatures with their versions."""
     if not header.isascii():
         raise BadSignature
-    parted = [entry.partition(",") for entry in header.split(" ", SIGNATURES_MAX)[:SIGNATURES_MAX]]
-    return [(version, text) if comma else (unnamed, version) for version, comma, text in parted]
+    return header.split(" ", SIGNATURES_MAX)[:SIGNATURES_MAX]
 
 
 def _decoded(text: str) -> bytes:
