@@ -42,7 +42,6 @@ class Evidence:
         meaning: which SKUs, and how many units of each, one unit of a (channel, listing) takes, as mapped in the end.
         sold: the lines of all shops.
         topics: `order.outcome`, `stock.level` and `stock.deadletter`.
-        replays: whether dead letters are resolved by themselves once their listing is mapped.
 
     """
 
@@ -51,4 +50,3 @@ class Evidence:
     meaning: Mapping[tuple[str, str], Mapping[str, int]]
     sold: Sequence[Sold]
     topics: Mapping[str, Sequence[Seen]]
-    replays: bool = True

@@ -50,7 +50,7 @@ class Facts:
         secrets: what the services are given in the environment, by `LASTUNIT_<NAME>_<...>`, beside webhook secrets.
         topics: what is subscribed to where that is not the stand-in's own choice.
         prompt: what its polls repair is repaired within seconds; only such a channel's webhooks are lost here.
-        queue: its notifications come through an SQS queue where `python -m ingest queue` is there to read it.
+        queue: its notifications come through an SQS queue.
         asides: what its stand-in is told at the start, then in the middle of the run: (word, wish) of its control.
 
     """
@@ -111,11 +111,12 @@ def _amazon_keys(account: Account) -> Mapping[str, str]:
 def _amazon_settings(account: Account) -> Mapping[str, Any]:
     inbox = urlsplit(account.inbox)
     seller = "A" + hashlib.sha256(account.name.encode()).hexdigest()[:13].upper()
-    known = {"alias": seller, "marketplaces": ["ATVPDKIKX0DER"]}
-    if inbox.path.startswith("/webhooks/"):
-        return known  # through a bridge, as Amazon's own sample has it
-    queue = f"https://sqs.us-east-1.amazonaws.com{inbox.path}"
-    return {**known, "queues": [queue], "queue_endpoint": f"{inbox.scheme}://{inbox.netloc}"}
+    return {
+        "alias": seller,
+        "marketplaces": ["ATVPDKIKX0DER"],
+        "queues": [f"https://sqs.us-east-1.amazonaws.com{inbox.path}"],
+        "queue_endpoint": f"{inbox.scheme}://{inbox.netloc}",
+    }
 
 
 def _pair(account: Account) -> Mapping[str, str]:

@@ -104,14 +104,18 @@ async def archive(run: Run) -> None:
 
 
 async def remap(run: Run) -> None:
-    """The operator maps the rest and changes bundles; then orders with them change, and move to what is meant now."""
+    """
+    The operator maps the rest and changes bundles; then orders with those change, and move to what is meant now.
+
+    What had no SKU until then is counted without another word of its channel.
+    """
     new = [row for shop in run.shops for row in rows(shop, changes(shop.facts))]
     if not new:
         return
     await asyncio.to_thread(run.world.import_rows, "listings-2.csv", new)
     await asyncio.sleep(MAPPED_S)
     for shop in run.shops:
-        moved = {name for name in changes(shop.facts) if name not in BARES or not run.world.replays}
+        moved = {name for name in changes(shop.facts) if name not in BARES}
         for order in [order for order in shop.placed if moved & {*order.shelves}]:
             await shop.post("touch", order_id=order.order)
             run.counts["moved"] += 1

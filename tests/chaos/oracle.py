@@ -113,9 +113,8 @@ def _levels(stock: Mapping[str, int], due: Counter[Key], levels: Mapping[str, Va
 def _letters(evidence: Evidence) -> Iterator[Finding]:
     """Lines wait for their listing in a dead letter, and leave it when the listing comes; nothing else is dead."""
     for letter in unresolved(evidence):
-        if letter["reason"] != "unmapped" or evidence.replays:
-            where = f"{letter.get('channel')} {letter.get('orderId')}"
-            yield Finding("wrong", f"dead letter left: {letter['reason']} {where}: {letter['err']}")
+        where = f"{letter.get('channel')} {letter.get('orderId')}"
+        yield Finding("wrong", f"dead letter left: {letter['reason']} {where}: {letter['err']}")
 
 
 def unresolved(evidence: Evidence) -> list[Value]:

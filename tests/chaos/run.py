@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from tests.chaos.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT_S = 18.0
-SHORT_ORDERS = 60
+SHORT_S = 16.0
+SHORT_ORDERS = 54
 SHORT_REST_S = 80.0
 LONG_REST_S = 180.0
+MUTANT_REST_S = 30.0
 OLD = 10
 """Orders of last year at each channel, a minute."""
 SHOWN = 40
@@ -78,7 +79,7 @@ async def _run(running: "World", options: argparse.Namespace, began: float) -> t
             length_s=length_s,
             kills=(),
             old=OLD * max(1, round(options.minutes)),
-            rest_s=LONG_REST_S if options.minutes else SHORT_REST_S,
+            rest_s=LONG_REST_S if options.minutes else MUTANT_REST_S if options.mutant else SHORT_REST_S,
             reader=reader,
         )
         ticking = asyncio.create_task(_progress(run))

@@ -15,7 +15,6 @@ import aiohttp
 
 from compose.runner.ports import LOOPBACK, free_ports
 from compose.runner.processes import Supervisor
-from ingest.__main__ import COMMANDS
 from tests.chaos.evidence import Sold
 from tests.chaos.facts import FACTS, Account, Facts
 from tests.chaos.stories import ALIAS, BARES, BUNDLES, PLAINS
@@ -40,9 +39,7 @@ def open_account(supervisor: Supervisor, kind: str, seed: str, ingest: str) -> A
         name=name,
         kind=kind,
         url=f"http://{child.address}",
-        inbox=open_queue(supervisor, name)
-        if facts.queue and "queue" in COMMANDS
-        else f"{ingest}/webhooks/{name}/order",
+        inbox=open_queue(supervisor, name) if facts.queue else f"{ingest}/webhooks/{name}/order",
         webhook_secret=webhook_secret,
         token=token,
     )

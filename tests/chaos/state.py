@@ -53,7 +53,6 @@ class Run:
             meaning={key: of_one for shop in self.shops for key, of_one in meaning(shop).items()},
             sold=[line for sold, _, _ in books for line in sold],
             topics=topics,
-            replays=self.world.replays,
         )
         counted = sum((counts for _, counts, _ in books), Counter[str]())
         return evidence, counted, sum(pending for _, _, pending in books)

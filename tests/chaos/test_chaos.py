@@ -11,7 +11,7 @@ import pytest
 from compose.fakes.server import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
-ZEROS = ("lost", "doubled", "wrong")
+ZEROS = ("lost", "doubled", "wrong", "unresolved_dead_letters")
 WITHIN_S = 240.0
 
 
@@ -32,7 +32,7 @@ def test_bad_weather_over_every_channel_changes_no_level() -> None:
     assert {name: line[name] for name in ZEROS} == dict.fromkeys(ZEROS, 0)
     assert code == 0
     assert len(line["orders"]) == len(KINDS)
-    assert min(line["orders"].values()) > 50
+    assert min(line["orders"].values()) > 40
     assert min(line[name] for name in ("duplicated", "dropped", "delayed", "old_touched", "too_old", "moved")) > 5
     assert line["kills"] >= 3
 

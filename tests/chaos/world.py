@@ -21,7 +21,6 @@ from compose.runner.errors import CannotRun
 from compose.runner.ports import LOOPBACK, free_ports
 from compose.runner.processes import HOME
 from compose.runner.stack import Stack, stack
-from ingest.__main__ import COMMANDS
 from tests.chaos.facts import FACTS, Account
 from tests.chaos.shops import open_account
 
@@ -31,8 +30,6 @@ POLL_EVERY_MS = 1_500
 SEARCH_LAG_MS = 20_000
 FAST = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
 COMMAND_S = 60.0
-SHARED = ("remap",)
-"""Commands of `python -m ingest` that serve all channels and run where there are such."""
 
 
 class NotDeployed(CannotRun):
@@ -52,11 +49,6 @@ class World:
     left_out: Sequence[str]
     mutant: str = ""
     services: dict[str, Child] = field(default_factory=dict)
-
-    @property
-    def replays(self) -> bool:
-        """Whether a service replays dead letters whose listing has come."""
-        return any(name in self.services for name in SHARED)
 
     def secrets_file(self, account: Account) -> Path:
         """Return where the services find an account's webhook secrets."""
@@ -93,11 +85,11 @@ class World:
         commands = {
             "processor": ["processor", "--instance", "chaos"],
             "ingest": [ingest, "serve", "--port", str(self.port)],
-            **{name: [ingest, name] for name in SHARED if name in COMMANDS},
+            "remap": [ingest, "remap"],
         }
         for account in self.accounts:
             facts = FACTS[account.kind]
-            wanted = {"poll": facts.polls, "queue": facts.queue and "queue" in COMMANDS}
+            wanted = {"poll": facts.polls, "queue": facts.queue}
             for name in [name for name, needed in wanted.items() if needed]:
                 commands[f"{name}-{account.name}"] = [ingest, name, account.name]
         with ThreadPoolExecutor(len(commands)) as pool:
