@@ -43,8 +43,8 @@ def http(url: str, body: bytes | None = None, token: str = "") -> bytes:
 class Bench:
     """One channel's deployment: its stand-in, its poller, and what Kafka holds."""
 
-    def __init__(self, path: Path, base_url: str, service: Any) -> None:
-        self.path, self.base_url, self.service = path, base_url, service
+    def __init__(self, path: Path, base_url: str, service: Any, name: str = "shop") -> None:
+        self.path, self.base_url, self.service, self.name = path, base_url, service, name
         self.config = load(path)
 
     def control(self, word: str, **wish: Any) -> Any:
@@ -54,7 +54,8 @@ class Bench:
     def truth(self) -> Lines:
         """Return the units of every line as the stand-in itself says."""
         state = json.loads(http(f"{self.base_url}/_control/state"))
-        return {(f"shop_{line['order_id']}_{line['line_id']}", line["sku"]): line["qty"] for line in state["lines"]}
+        lines = state["lines"]
+        return {(f"{self.name}_{line['order_id']}_{line['line_id']}", line["sku"]): line["qty"] for line in lines}
 
     def sell(self, number: int, lines: int = 1, sku: str = "TEE") -> None:
         """Let shoppers place so many orders."""
@@ -93,6 +94,8 @@ class Bench:
         """Return the newest state of every line in `order.confirmed`, as its readers decide what is newest."""
         states: dict[tuple[str, str], tuple[int, int, int]] = {}
         for record in self.records("order.confirmed"):
+            if record["channel"] != self.name:
+                continue
             key, state = (record["orderId"], record["sku"]), (record["revision"], record["seenAt"], record["qty"])
             states[key] = max(states.get(key, state), state)
         return {key: state[2] for key, state in states.items()}
@@ -110,9 +113,9 @@ class Bench:
         return int(self.records("ingest.watermark")[-1]["through"])
 
 
-def settings(kind: str, base_url: str, since: int) -> dict[str, object]:
+def settings(kind: str, base_url: str, since: int, name: str = "shop") -> dict[str, object]:
     return {
-        "name": "shop",
+        "name": name,
         "kind": kind,
         "since": since,
         "base_url": base_url,
