@@ -22,7 +22,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # what stands here
 from tests.bench.options import Options
 
 DEFAULT = Options()
-CASES = ("codec", "rule", "growth", "throughput", "latency", "recovery", "rebalance", "partitions", "ingest")
+CASES = (
+    "codec",
+    "rule",
+    "growth",
+    "throughput",
+    "latency",
+    "recovery",
+    "rebalance",
+    "partitions",
+    "ingest",
+    "poll_index",
+)
 """Each is a module `case_<name>` beside this one with a function `run`; those that need no broker come first."""
 NOTES = Console(stderr=True, width=None if sys.stderr.isatty() else 140)
 
