@@ -47,6 +47,8 @@ from ingest.replay import Unreachable
 from schemas.cluster import ClusterError, now_ms
 from schemas.config import Channel, Config, ConfigError, Secrets, channel_secret, config_path, load
 
+PRUNE = "end the listings that the channel has no more; orders of theirs count by the SKU that the channel shows then"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -75,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--apply", action="store_true", help="write; without it the difference is shown and that is all"
     )
-    parser.add_argument("--prune", action="store_true", help="end the listings that the channel has no more")
+    parser.add_argument("--prune", action="store_true", help=PRUNE)
     parser.add_argument("--untracked", action="store_true", help="take listings too whose stock the channel counts not")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 

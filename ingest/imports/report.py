@@ -14,7 +14,7 @@ MEANING: Mapping[Change, str] = {
     Change.CHANGED: "differ from what is known",
     Change.EQUAL: "say what the level is; recorded as decided",
     Change.UNCHANGED: "change nothing",
-    Change.GONE: "stand in `listing` and are not on the channel any more",
+    Change.GONE: "are known and not on the channel any more; --prune ends them",
     Change.LEFT: "are on the channel and are not written",
     Change.REFUSED: "cannot be used",
 }
@@ -56,7 +56,7 @@ def _table(entries: list[Entry], change: Change) -> Iterator[str]:
     if not entries:
         return
     names = [name for name in entries[0].facts if name not in RARE or any(entry.facts[name] for entry in entries)]
-    rows = [[str(entry.row), *(_cell(entry.facts[name]) for name in names)] for entry in entries[:SHOWN_MAX]]
+    rows = [[str(entry.row or "-"), *(_cell(entry.facts[name]) for name in names)] for entry in entries[:SHOWN_MAX]]
     heads = ["row", *(HEADINGS[name] for name in names)]
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     yield f"{change}:"

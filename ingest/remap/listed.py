@@ -94,7 +94,7 @@ def text(rows: Sequence[Wanted]) -> Iterator[str]:
     for one in rows:
         if one.why:
             example = one.order_id or "no order"
-            yield f"{one.channel}: {one.lines} lines, {one.units} units, such as {example}: {one.why}"
+            yield f"{one.channel}: lines {one.lines}, units {one.units}, such as {example}: {one.why}"
     if len(cells) < len(rows):
         yield BY_HAND
 

@@ -223,5 +223,5 @@ def test_people_are_told_what_cannot_be_counted_by_itself() -> None:
     """With the reason that the letter gives, and another way."""
     shown = "\n".join(text(wanted(told(replace(letter(), revision=None)), None)))
 
-    assert "uk: 1 lines, 2 units, such as uk_7_1: no SKU, and listing 11 is not mapped" in shown
+    assert "uk: lines 1, units 2, such as uk_7_1: no SKU, and listing 11 is not mapped" in shown
     assert "ingest poll" in shown
