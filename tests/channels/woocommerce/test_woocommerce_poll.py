@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.channels import woocommerce_poll as woo
@@ -188,7 +188,19 @@ def test_a_page_of_one_second_is_read_on_by_number() -> None:
     assert shop.calls < 30
 
 
+def test_a_leap_within_a_page_in_order_proves_nothing() -> None:
+    """An hour that comes twice by the shop's clock: the last row is of the second time, what is left of the first."""
+    rows = [order(number, T0 + number * 1_000) for number in range(1, 100)]
+    read = page(woo.read(woo.start(T0), ok([*rows, order(100, T0 + 3_600_000)])))
+    assert (read.through, read.next and read.next.before is not None) == (None, True)
+
+    read = page(woo.read(woo.start(T0), ok([*rows, order(100, T0 + 900_000)])))
+
+    assert read.through == T0 + 900_000
+
+
 @settings(max_examples=60, deadline=None)
+@example(size=154, leaving=[41], tidy=False)
 @given(
     size=st.integers(100, 450),
     leaving=st.lists(st.integers(1, 450), unique=True, max_size=450),
