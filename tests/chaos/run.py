@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 SHORT_S = 16.0
 SHORT_ORDERS = 54
-SHORT_REST_S = 80.0
-LONG_REST_S = 180.0
-MUTANT_REST_S = 30.0
+SHORT_REST_S = 50.0
+LONG_REST_S = 120.0
+MUTANT_REST_S = 20.0
 OLD = 10
 """Orders of last year at each channel, a minute."""
 SHOWN = 40

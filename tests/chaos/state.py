@@ -25,7 +25,7 @@ class Run:
     length_s: float
     kills: Sequence[str]
     old: int
-    rest_s: float
+    rest_s: float  # how long nothing may get better before it counts as all there is
     reader: Reader
     began: float = 0.0
     killed: list[str] = field(default_factory=list)
