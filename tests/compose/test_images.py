@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "compose"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HOME_OF_STAND_INS = "compose.fakes"
-STAND_INS_NEED = {"aiohttp", "graphql", "orjson"}
+STAND_INS_NEED = {"aiohttp", "cryptography", "graphql", "orjson"}
 """What the stand-ins' image has beside the standard library: the product's packages, and graphql-core."""
 
 
