@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 from aiohttp import web
 
 from ingest.limits import RETRY_AFTER_S
+
+HEADERS = MappingProxyType({"Content-Type": "application/json", "Server": "lastunit"})
+LATER = MappingProxyType({**HEADERS, "Retry-After": str(RETRY_AFTER_S)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +23,9 @@ class Answer:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def response(self) -> web.Response:
-        """Return the HTTP response; a 503 and a 429 say when to come again."""
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if self.status == 503 else {}
+        """Return the HTTP response; a 503 says when to come again."""
         body = orjson.dumps({"answer": self.verdict, **self.more})
-        return web.Response(status=self.status, body=body, content_type="application/json", headers=headers)
+        return web.Response(status=self.status, body=body, headers=LATER if self.status == 503 else HEADERS)
 
 
 ACCEPTED = Answer(status=200, verdict="accepted")

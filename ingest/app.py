@@ -24,6 +24,7 @@ def build(service: Service) -> web.Application:
     """Return the application around a service."""
     app = web.Application(middlewares=[bounded, honest], client_max_size=service.config.ingest.body_max)
     app[SERVICE] = service
+    metrics.IN_FLIGHT.set_function(lambda: service.in_flight)
     app.add_routes(
         [
             web.post("/webhooks/orders/create", shared(Kind.SHOPIFY)),
@@ -53,12 +54,10 @@ async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
     if service.in_flight >= IN_FLIGHT_MAX or not service.listings.loaded:
         return answers.UNAVAILABLE.response()
     service.in_flight += 1
-    metrics.IN_FLIGHT.set(service.in_flight)
     try:
         return await handler(request)
     finally:
         service.in_flight -= 1
-        metrics.IN_FLIGHT.set(service.in_flight)
 
 
 @web.middleware

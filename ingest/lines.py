@@ -14,11 +14,13 @@ from ingest.message import Arrival, Message
 from ingest.webhook import Headers, Line, NotUnderstood, Reading, Refused, Webhook
 from schemas import codec, events, ids
 from schemas.channel_records import Listing, Wake
+from schemas.compiled import maker
 from schemas.records import OrderConfirmed
 from schemas.shapes import WireError
 from schemas.topics import INGEST_WAKE, ORDER_CONFIRMED
 from schemas.words import Reason
 
+_confirmed, _message = maker(OrderConfirmed), maker(Message)
 FindListing = Callable[[str, str], Listing | None]
 """The listing of a channel's name and a listing id, None where there is none."""
 
@@ -88,14 +90,16 @@ def confirmed(line: Line, arrival: Arrival, find: FindListing) -> list[OrderConf
     sku = listing.sku if listing else line.sku
     if not sku:
         raise Unmapped(f"no SKU, and listing {line.listing_id or 'without an id'} is not mapped")
+    if listing is None or not listing.components:
+        return [_record(line, arrival, sku, sku, line.qty)]
     taken: Counter[str] = Counter()
-    for part in listing.components if listing else ():
+    for part in listing.components:
         taken[part.sku] += part.qty * line.qty
-    return [_record(line, arrival, sku, part, qty) for part, qty in (taken or {sku: line.qty}).items()]
+    return [_record(line, arrival, sku, part, qty) for part, qty in taken.items()]
 
 
 def _record(line: Line, arrival: Arrival, listing_sku: str, sku: str, qty: int) -> OrderConfirmed:
-    return OrderConfirmed(
+    return _confirmed(
         sku=sku,
         listing_sku=listing_sku,
         qty=qty,
@@ -115,7 +119,7 @@ def order_message(record: OrderConfirmed, arrival: Arrival) -> Message:
     headers = events.headers(
         ORDER_CONFIRMED, name, arrival.source, record.sku, arrival.received_at, arrival.traceparent
     )
-    return Message(topic=ORDER_CONFIRMED, key=record.sku.encode(), value=value, headers=headers)
+    return _message(topic=ORDER_CONFIRMED, key=record.sku.encode(), value=value, headers=headers)
 
 
 def _refuse(line: Line, reason: Reason, err: str) -> Refused:

@@ -9,6 +9,7 @@ what a line holds, and the channel will say it again.
 import asyncio
 import logging
 import threading
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,29 +38,59 @@ class Unavailable(Exception):  # noqa: N818 - named for the reaction it demands
     """Kafka has not acknowledged every record in time: answer 503, the channel comes again."""
 
 
-class _Batch:
-    """The records of one answer; resolved once, from librdkafka's thread."""
+class _Finished:
+    """Batches on their way from librdkafka's thread to the loop, which is woken once for all that come together."""
 
-    def __init__(self, size: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._batches: deque[_Batch] = deque()
+        self._woken = False
+
+    def add(self, batch: "_Batch") -> None:
+        """Hand over a batch, from any thread."""
+        self._batches.append(batch)
+        # First the batch, then the question; the loop answers it before it takes batches.  So none is left behind.
+        if not self._woken and not self.loop.is_closed():
+            self._woken = True
+            self.loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        self._woken = False
+        while self._batches:
+            self._batches.popleft().resolve()
+
+
+class _Batch:
+    """The records of one answer; resolved once, in the loop."""
+
+    __slots__ = ("done", "error", "finished", "left")
+
+    def __init__(self, size: int, finished: _Finished) -> None:
         self.left = size
         self.error: KafkaError | None = None
-        self.loop = loop
-        self.done: asyncio.Future[None] = loop.create_future()
+        self.finished = finished
+        self.done: asyncio.Future[None] = finished.loop.create_future()
 
     def acknowledged(self, error: KafkaError | None, _message: object) -> None:
         """Count one record; called by the client from its callback thread."""
         self.left -= 1
         self.error = self.error or error
-        if self.left == 0 and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._resolve)
+        if self.left == 0:
+            self.finished.add(self)
 
-    def _resolve(self) -> None:
+    def resolve(self) -> None:
+        """Tell who waits."""
         if self.done.done():
             return  # nobody waits any more
         if self.error is None:
             self.done.set_result(None)
         else:
             self.done.set_exception(Unavailable(self.error.name()))
+
+    def expire(self) -> None:
+        """Give up: the time for an answer is over."""
+        if not self.done.done():
+            self.done.set_exception(Unavailable("no acknowledgement in time"))
 
 
 class Producer:
@@ -70,6 +101,7 @@ class Producer:
         self._config = config
         self._within_s = config.ingest.answer_within_ms / 1_000
         self._stopped = threading.Event()
+        self._back: _Finished | None = None
         self._client = self._connect()
         self._thread = threading.Thread(target=self._serve, name="producer", daemon=True)
         self._thread.start()
@@ -95,19 +127,28 @@ class Producer:
         """
         if not messages:
             return
-        batch = _Batch(len(messages), asyncio.get_running_loop())
+        batch = _Batch(len(messages), self._finished())
+        # Not `wait_for`: it may take a cancellation for an acknowledgement of the same moment, and SIGTERM is lost.
+        over = batch.finished.loop.call_later(self._within_s, batch.expire)
         try:
             for message in messages:
                 self._produce(message, batch)
-            # Not `wait_for`: it may take a cancellation for an acknowledgement of the same moment, and SIGTERM is lost.
-            async with asyncio.timeout(self._within_s):
-                await batch.done
-        except (Unavailable, TimeoutError, BufferError, KafkaException) as error:
+            await batch.done
+        except (Unavailable, BufferError, KafkaException) as error:
             metrics.SEND_FAILURES.inc()
             self._replace_if_fatal(error)
             raise Unavailable(str(error) or type(error).__name__) from None
-        for message in messages:
-            metrics.RECORDS.labels(message.topic).inc()
+        finally:
+            over.cancel()
+        for topic, count in Counter([message.topic for message in messages]).items():
+            metrics.RECORDS.labels(topic).inc(count)
+
+    def _finished(self) -> _Finished:
+        """Return the way back to the running loop."""
+        loop = asyncio.get_running_loop()
+        if self._back is None or self._back.loop is not loop:
+            self._back = _Finished(loop)
+        return self._back
 
     def _produce(self, message: Message, batch: _Batch) -> None:
         self._client.produce(

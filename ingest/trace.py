@@ -7,4 +7,7 @@ from schemas.events import is_traceparent
 
 def traceparent(given: str | None) -> str:
     """Return the caller's `traceparent`, or a new one (sampled) where it sent none or one that cannot be read."""
-    return str(given) if is_traceparent(given) else f"00-{token_hex(16)}-{token_hex(8)}-01"
+    if is_traceparent(given):
+        return str(given)
+    made = token_hex(24)
+    return f"00-{made[:32]}-{made[32:]}-01"

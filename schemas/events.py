@@ -54,8 +54,9 @@ def headers(
         ("ce_subject", subject.encode()),
         _time(time_ms),
     ]
-    if is_traceparent(traceparent):
-        named.append(("traceparent", str(traceparent).encode()))
+    traced = _trace(traceparent)
+    if traced is not None:
+        named.append(traced)
     return named
 
 
@@ -63,6 +64,12 @@ def headers(
 def _about(topic: str, source: str) -> Sequence[tuple[str, bytes]]:
     """Return what all records of one writer on one topic share."""
     return ("ce_type", event_type(topic).encode()), ("ce_source", source.encode())
+
+
+@lru_cache(1)
+def _trace(traceparent: str | None) -> tuple[str, bytes] | None:
+    """Return the trace context, None for an invalid one; the records of one request share it."""
+    return ("traceparent", str(traceparent).encode()) if is_traceparent(traceparent) else None
 
 
 @lru_cache(1)

@@ -6,6 +6,8 @@ _RESERVED = re.compile(r"[%_|\x00-\x20\x7f]")
 
 
 def _escape(part: str) -> str:
+    if part.isalnum():  # most ids are numbers: nothing of that is reserved
+        return part
     return _RESERVED.sub(lambda found: f"%{ord(found[0]):02X}", part)
 
 

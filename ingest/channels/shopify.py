@@ -13,6 +13,7 @@ from ingest import fields
 from ingest.fields import Object
 from ingest.signature import hmac_base64, require
 from ingest.webhook import Headers, Ignored, Line, NotUnderstood, Reading, Refused
+from schemas.compiled import maker
 from schemas.words import Reason
 
 WHOLE_ORDER = frozenset(
@@ -28,8 +29,13 @@ WHOLE_ORDER = frozenset(
 """Topics whose body is the whole order."""
 NAME_ONLY = MappingProxyType({"refunds/create": "order_id", "orders/delete": "id", "orders/edited": "order_id"})
 """Topics whose body names an order but not what it holds, and where its id stands."""
+OURS = ("", "manual")
+"""Fulfilment services whose stock is the seller's own."""
 PUT_BACK = frozenset({"return", "cancel"})
 """Restock types that put units back; `no_restock` and the deprecated `legacy_restock` do not."""
+
+
+_made = maker(Line)
 
 
 def header(headers: Headers, name: str) -> str:
@@ -133,20 +139,21 @@ def _returned(order: Object) -> Counter[str]:
 
 def _ignored(order: Object, item: Object) -> Ignored | None:
     """Return why a line is not ours to count, or None where it is."""
-    checks = {
-        Ignored.TEST_ORDER: order.get("test") is True,
-        Ignored.GIFT_CARD: item.get("gift_card") is True,
-        Ignored.THIRD_PARTY: fields.text(item, "fulfillment_service") not in ("", "manual"),
-        Ignored.UNTRACKED: item.get("variant_inventory_management", "") is None,
-        Ignored.NO_PRODUCT: not item.get("sku") and not item.get("variant_id"),
-    }
-    return next((reason for reason, holds in checks.items() if holds), None)
+    if order.get("test") is True:
+        return Ignored.TEST_ORDER
+    if item.get("gift_card") is True:
+        return Ignored.GIFT_CARD
+    if fields.text(item, "fulfillment_service") not in OURS:
+        return Ignored.THIRD_PARTY
+    if item.get("variant_inventory_management", "") is None:
+        return Ignored.UNTRACKED
+    return None if item.get("sku") or item.get("variant_id") else Ignored.NO_PRODUCT
 
 
 def _line(order: str, item: Object, returned: Counter[str], times: tuple[int, int, int]) -> Line:
     line = fields.ident(item, "id")
     revision, seen_at_ms, ordered_at = times
-    return Line(
+    return _made(
         order=order,
         line=line,
         sku=fields.text(item, "sku"),

@@ -1,8 +1,10 @@
 """The producer without a broker: what is not acknowledged is said to be unavailable, in time."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -56,7 +58,7 @@ async def test_an_acknowledgement_in_the_moment_of_a_cancellation_does_not_undo_
 ) -> None:
     """Who is told to end does end: the record is in Kafka, and nobody waits for it any more."""
     producer, acknowledge = Producer(CONFIG), list[Callable[[], None]]()
-    monkeypatch.setattr(producer, "_produce", lambda _message, batch: acknowledge.append(batch._resolve))
+    monkeypatch.setattr(producer, "_produce", lambda _message, batch: acknowledge.append(batch.resolve))
     sending = asyncio.ensure_future(producer.send([MESSAGE]))
     await asyncio.sleep(0.01)
     for act in (acknowledge[0], sending.cancel) if acknowledged_first else (sending.cancel, acknowledge[0]):
@@ -96,4 +98,30 @@ async def test_after_a_fatal_error_the_producer_is_replaced(monkeypatch: pytest.
         await producer.send([MESSAGE])
 
     assert producer._client is not dead
+    await producer.close()
+
+
+async def test_batches_that_end_together_are_all_told_and_the_loop_is_woken_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From two threads at once, as at the end of a drain: whoever waits is told, however the threads interleave."""
+    patient = parse(
+        {"kafka": {"bootstrap": "127.0.0.1:1", "options": {"log_level": "0"}}, "ingest": {"answer_within_ms": 60_000}}
+    )
+    producer, batches = Producer(patient), list[Any]()
+    monkeypatch.setattr(producer, "_produce", lambda _message, batch: batches.append(batch))
+    sending = [asyncio.ensure_future(producer.send([MESSAGE])) for _ in range(200)]
+    await asyncio.sleep(0)
+
+    def acknowledge(some: list[Any]) -> None:
+        for batch in some:
+            batch.acknowledged(None, None)
+
+    halves = [threading.Thread(target=acknowledge, args=(batches[start::2],)) for start in (0, 1)]
+    for half in halves:
+        half.start()
+    async with asyncio.timeout(30):  # less than the time for an answer: nothing has expired
+        await asyncio.gather(*sending)
+    for half in halves:
+        half.join()
     await producer.close()
