@@ -5,8 +5,10 @@ Facts: Open API v3 `getShopReceipts` and `getShopReceipt`; times are whole secon
 list without `was_canceled` holds canceled receipts too.  Whether the bounds are inclusive is not said, so windows
 overlap by a second at both ends.
 
-Pages go by key: the next one begins at the last receipt's second.  A page that is not in order is read again in
-narrower windows, whose results do not depend on the order.  A window of a single second has no narrower one: it is read
+Pages go by key: the next one begins at the last receipt's second, unless that is within the last minute: a receipt that
+changes while the list is made may stand in its old place with its new time, and what lies between would be skipped.  A
+page that is not in order, or of the last minute alone, is read again in narrower windows, whose results do not depend
+on the order.  A window of a single second has no narrower one: it is read
 by receipt id and offset.  That second is past, so receipts only leave it (to a later second, where they are read); each
 page begins with the last receipt of the page before, and where it does not, one has left and the second is read anew.
 """
@@ -19,6 +21,7 @@ from ingest import fields
 from ingest.channels.etsy_calls import LIMIT, SECRETS, get, pause_ms
 from ingest.channels.etsy_receipt import SECOND, lines, modified, read_order
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, refusal
+from ingest.poll.watermark import channel_now
 from ingest.webhook import BadPayload, NotUnderstood, Refused
 from schemas.settings import Channel
 from schemas.words import Reason
@@ -33,6 +36,10 @@ NOBODY = "0"
 """The id of no receipt: stands for what cannot be one, so that nothing odd gets into an address."""
 GONE = frozenset({400, 404})
 """Answers to a receipt's own address that say that the shop has none of this id."""
+SETTLED_MS = 60_000
+"""A receipt that changed so long before the answer's `Date` had this time already when the list was sorted."""
+NO_DATE = 2**53
+"""The time of an answer that shows none: all its receipts are taken as settled."""
 ANEW_MS = 1_000
 """After a second that was found changed, doubled each time: a list that never stands still costs no budget."""
 ANEW_MAX = 6
@@ -101,7 +108,7 @@ def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] |
     orders, bad = _orders(rows)
     if len(rows) >= PER_PAGE and not orders:
         return Later(why="no receipt of a whole page can be read")
-    through, following = _step(state, rows, orders)
+    through, following = _step(state, rows, orders, channel_now(NO_DATE, answer.headers) - SETTLED_MS)
     anew = ANEW_MS << min(following.anew, ANEW_MAX) if following and following.anew > state.anew else 0
     pause = max(anew, pause_ms(answer.headers))
     return Page(orders=orders, through=through, next=following, refused=bad, pause_ms=pause)
@@ -136,8 +143,8 @@ def _rest(state: State) -> State | None:
     return replace(state, only=state.only[1:]) if len(state.only) > 1 else None
 
 
-def _step(state: State, rows: Sequence[Any], orders: Sequence[Order]) -> tuple[int | None, State | None]:
-    """Return up to where everything is read, and how to read on."""
+def _step(state: State, rows: Sequence[Any], orders: Sequence[Order], settled: int) -> tuple[int | None, State | None]:
+    """Return up to where everything is read, and how to read on; times after `settled` are no place to go on from."""
     if state.only:
         return None, _rest(state)
     if state.single:
@@ -145,8 +152,9 @@ def _step(state: State, rows: Sequence[Any], orders: Sequence[Order]) -> tuple[i
     times = [order.modified for order in orders]
     if len(rows) < PER_PAGE:
         return (max(times, default=None), None) if state.before is None else (state.before, State(after=state.before))
-    if times == sorted(times) and times[-1] > state.after:
-        return times[-1], replace(state, after=times[-1])
+    reached = max((time for time in times if time <= settled), default=0)
+    if times == sorted(times) and reached > state.after:
+        return reached, replace(state, after=reached)
     middle = (state.after + (state.before or max(times) + SECOND)) // 2 // SECOND * SECOND
     return None, replace(state, before=max(middle, state.after + SECOND))
 

@@ -1,5 +1,6 @@
 """Etsy's order poll: the calls, the answers, the budget, and that no receipt is skipped whatever the list does."""
 
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -158,7 +159,7 @@ class Model:
     A shop by the vendor's words: whole seconds, at most 100 a page, nothing said of the order within a second.
 
     `inclusive` says whether the bounds are; `tidy` whether the list is sorted by change at all.  `moves` are receipts
-    that change (to `later`) while the list is read, one at each call.
+    that change (to `later`) while the list is made, one at each call: found and sorted as they were, shown as they are.
     """
 
     def __init__(self, receipts: dict[int, int], *, inclusive: bool, tidy: bool, moves: list[int], later: int) -> None:
@@ -174,11 +175,12 @@ class Model:
         high = int(query.get("max_last_modified", "9999999999")) * 1_000 - slack
         rows = [(at, number) for number, at in self.receipts.items() if low <= at <= high]
         rows.sort(key=lambda row: self.key(query, *row))
-        first = int(query["offset"])
-        shown = ok({"count": len(rows), "results": [receipt(n, at) for at, n in rows[first : first + 100]]})
         if self.moves:
             self.receipts[self.moves.pop()] = self.later
-        return shown
+        first = int(query["offset"])
+        results = [receipt(number, self.receipts[number]) for _, number in rows[first : first + 100]]
+        body = orjson.dumps({"count": len(rows), "results": results})
+        return Answer(status=200, headers={"date": formatdate(self.later // 1_000, usegmt=True)}, body=body)
 
     def key(self, query: dict[str, str], at: int, number: int) -> tuple[int, ...]:
         """Sort as asked; receipts of one second stand in another order on every page."""
@@ -221,6 +223,13 @@ def test_no_receipt_is_skipped_whatever_shares_a_second_moves_or_is_out_of_order
         receipts |= dict.fromkeys(range(len(receipts) + 1, len(receipts) + size + 1), at)
     moves = [number + 1 for number in moved if number < len(receipts)]
     everything(Model(receipts, inclusive=how[0], tidy=how[1], moves=moves, later=at + 5_000), T0 + begin * 1_000)
+
+
+def test_a_receipt_that_changes_while_the_list_is_made_hides_none_behind_it() -> None:
+    """Sorted as the hundredth and shown with the time of now: reading on from now would skip the other hundred."""
+    receipts = {number: T0 + number * 1_000 for number in range(1, 201)}
+    shop = Model(receipts, inclusive=True, tidy=True, moves=[100], later=T0 + 3_600_000)
+    assert len(everything(shop, T0)) == 200
 
 
 def test_a_bulk_change_is_read_by_id_within_its_second() -> None:
