@@ -156,7 +156,7 @@ class Ingest:
     What is accepted from outside.
 
     Below the folder `state_dir` each poller keeps its index of order lines, so that a start reads only what is new;
-    without one the index is in memory, about 0.5 KB a line, and is read anew at each start.
+    without one the index is in memory, about 0.75 KB a line, and is read anew at each start.
     """
 
     body_max: Positive = 1_048_576

@@ -72,7 +72,7 @@ def is_torn(lines: Iterable[Known]) -> bool:
 
 
 class InMemory:
-    """Rows in memory, about 0.5 KB a line."""
+    """Rows in memory, about 0.75 KB a line."""
 
     def __init__(self) -> None:
         """Begin empty."""

@@ -238,7 +238,7 @@ def test_reading_on_demand_says_what_it_did_and_may_be_stopped_and_done_again(be
 @pytest.mark.parametrize("bench", ["shopify"], indirect=True)
 def test_a_webhook_that_names_an_order_has_it_read_now_and_kill_9_loses_none(bench: Bench, eventually: Any) -> None:
     """With an hour between two searches: old orders that the watermark has passed are read because they are named."""
-    slow = bench.path.read_text(encoding="utf-8").replace("poll_every_ms = 300", "poll_every_ms = 3600000")
+    slow = bench.path.read_text(encoding="utf-8").replace('"poll_every_ms" = 300', '"poll_every_ms" = 3600000')
     assert "3600000" in slow
     bench.path.write_text(slow, encoding="utf-8")
     bench.sell(1)
