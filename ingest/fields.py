@@ -83,7 +83,13 @@ def ident(holder: Object, name: str) -> str:
 
 
 def idents(holder: Object, name: str, of: str) -> list[str]:
-    """Return the id at `of` of every object in the list at `name`; raises `NotUnderstood` or `TooLarge`."""
+    """
+    Return the id at `of` of every object in the list at `name`; raises `NotUnderstood` or `TooLarge`.
+
+    A list that is missing is not an empty one: an answer that leaves it out does not say that nothing is there.
+    """
+    if holder.get(name) is None:
+        raise wrong(name, "a list of objects", None)
     return [ident(item, of) for item in objects(holder, name)]
 
 

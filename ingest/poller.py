@@ -65,7 +65,7 @@ class Poller:
         self.keeper = Keeper(channel, kind, tools, mark, stored)
         self._asker = Asker(channel, kind, tools)
         self._torn = Torn(channel.name)
-        self._hopeless: list[Batch] = []
+        self._hopeless: dict[tuple[str, ...], Batch] = {}
 
     @property
     def asked_at(self) -> int:
@@ -88,21 +88,19 @@ class Poller:
         self.take_wakes()
         upto, torn = self.keeper.wakes.position, self._torn_orders()
         self.keeper.open()
-        ended = await self._named()
-        if ended is not Ended.DENIED:
-            ended = await self._follow(_Reading(self.kind.start(self.keeper.mark), search=True, tries=tries))
+        await self._named()
+        ended = await self._follow(_Reading(self.kind.start(self.keeper.mark), search=True, tries=tries))
         if ended is Ended.READ:
             await self.keeper.pass_quiet()
             await self._searched(upto)
-            ended = await self._follow(_Reading(torn, search=False, tries=tries))
-        if ended is Ended.READ:
+            await self._follow(_Reading(torn, search=False, tries=NAMED_TRIES))
             metrics.FINISHED.labels(self.channel.name).set(self.tools.now_ms() / 1_000)
         return ended
 
-    async def read_named(self) -> Ended:
+    async def read_named(self) -> None:
         """Read the orders that webhooks named, by their numbers."""
         self.take_wakes()
-        return await self._named()
+        await self._named()
 
     def take_wakes(self) -> None:
         """Take up what webhooks have named since, as long as there is room."""
@@ -117,30 +115,31 @@ class Poller:
         numbers = self._torn.due(torn, self.tools.now_ms())
         return self.kind.some(numbers) if numbers else None
 
-    async def _named(self) -> Ended:
-        """Read all named orders that are due; those that cannot be read wait, and hold up nothing else."""
+    async def _named(self) -> None:
+        """
+        Read all named orders that are due; those that cannot be read wait, and hold up nothing else.
+
+        A refusal of one order is not taken for one of the credentials: it may be another account's.  The search tells.
+        """
         wakes = self.keeper.wakes
         while (batch := wakes.due(self.tools.now_ms())) is not None:
             shown: set[str] = set()
             reading = _Reading(self.kind.some(batch.orders), search=False, tries=NAMED_TRIES)
             ended = await self._follow(reading, shown)
-            if ended is Ended.DENIED:
-                return ended
             now = self.tools.now_ms()
-            if ended is Ended.GAVE_UP:
+            if ended is not Ended.READ:
                 wakes.later(batch, now)
-                self._hopeless.append(batch)
+                self._hopeless[batch.orders] = batch
                 break
             self._lost(wakes.done(batch, shown, now))
             await self.keeper.note_wakes()
             self.take_wakes()
         metrics.NAMED.labels(self.channel.name).set(len(wakes))
-        return Ended.READ
 
     async def _searched(self, upto: int) -> None:
         """Take note of a search that came to its end: the channel answers, so what it did not answer is at fault."""
         wakes, now = self.keeper.wakes, self.tools.now_ms()
-        for batch in self._hopeless:
+        for batch in self._hopeless.values():
             self._lost(wakes.failed(batch, now))
         self._hopeless.clear()
         wakes.searched(upto)
@@ -162,7 +161,7 @@ class Poller:
                 verdict = await self.keeper.keep(verdict, seen, search=reading.search) or verdict
             metrics.CALLS.labels(self.channel.name, type(verdict).__name__.lower()).inc()
             if isinstance(verdict, Denied):
-                return self._denied(verdict)
+                return self._denied(verdict, reading)
             if isinstance(verdict, Later):
                 reading.failures += 1
                 if reading.tries is not None and reading.failures >= reading.tries:
@@ -173,10 +172,8 @@ class Poller:
             metrics.FAILURES.labels(self.channel.name).set(0)
             reading.failures, reading.state = 0, verdict.next
             if isinstance(verdict, Page):
-                reading.begun = seen_at if not verdict.orders else None
+                reading.begun = seen_at if verdict.part else None
                 await self._after(verdict, reading, shown)
-            else:
-                reading.begun = None
         return Ended.READ
 
     async def _after(self, page: Page[Any], reading: _Reading, shown: set[str] | None) -> None:
@@ -190,9 +187,12 @@ class Poller:
             self.take_wakes()
             await self._named()
 
-    def _denied(self, verdict: Denied) -> Ended:
-        metrics.DENIED.labels(self.channel.name).set(1)
-        LOG.error("polling stops: %s", verdict.why)
+    def _denied(self, verdict: Denied, reading: _Reading) -> Ended:
+        if reading.search:
+            metrics.DENIED.labels(self.channel.name).set(1)
+            LOG.error("polling stops: %s", verdict.why)
+        else:
+            LOG.warning("orders are refused that were asked for by number: %s", verdict.why)
         return Ended.DENIED
 
     async def _wait(self, verdict: Later, failures: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     # Imported where they are used: a run of pure tests should not wait for what talks to the network.
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from compose.runner.kafka import Kafka
     from compose.runner.postgres import Postgres
     from compose.runner.processes import Supervisor
+
+# How long an example takes is the machine's affair: benches measure, tests do not.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 T = TypeVar("T")
 

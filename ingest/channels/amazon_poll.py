@@ -35,7 +35,7 @@ PER_PAGE = 100
 SECOND = 1_000
 FRESH_MS = 120_000
 """An order that changed so shortly ago is not yet shown as it is."""
-OVERLAP_MS = 60_000
+OVERLAP_MS = FRESH_MS + 60_000
 """How far before the watermark a reading begins: the two minutes are Amazon's promise, not a proof."""
 WINDOW_MIN_MS = 60_000
 INCLUDED = "FULFILLMENT,CANCELLATION"

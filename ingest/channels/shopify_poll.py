@@ -150,7 +150,7 @@ def _piece(state: State, data: Object) -> Page[State] | Later:
         number = whole.number_of({"id": state.pending[0]})
         refused = (Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=number),)
     if part is not None:
-        return Page(orders=(), through=None, next=replace(state, part=part))
+        return Page(orders=(), through=None, next=replace(state, part=part), part=True)
     pending = state.pending[1:]
     following = replace(state, pending=pending, part=None)
     return Page(

@@ -61,15 +61,20 @@ class Asker:
 
     async def ask(self, state: Any) -> Asked:
         """Put the question of a state, once the budget has room for it."""
-        while wait := self._pace.take(self._tools.now_ms()):
+        token = await self._token()
+        while not isinstance(token, Later | Denied) and (wait := self._pace.take(self._tools.now_ms())):
             await self._tools.sleep_ms(wait)
-        self.asked_at = self._tools.now_ms()
-        token = None if self._tools.tokens is None else await self._tools.tokens.get()
+            token = await self._token()
         if isinstance(token, Later | Denied):
+            self.asked_at = self._tools.now_ms()
             return Asked(verdict=token, at=self.asked_at, answer=NOTHING)
         at = self.asked_at = self._tools.now_ms()
         answer = await self._tools.call(self._kind.request(self._channel, self._credentials(token), state))
         return Asked(verdict=self._judged(self._kind.read(state, answer), answer, token), at=at, answer=answer)
+
+    async def _token(self) -> Token | Later | Denied | None:
+        """Return a good access token, before and after waiting for the budget; None for a kind without."""
+        return None if self._tools.tokens is None else await self._tools.tokens.get()
 
     def _credentials(self, token: Token | None) -> Sequence[str]:
         return self._tools.secrets() if token is None else (*self._tools.secrets(), token.value)

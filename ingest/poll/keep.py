@@ -56,7 +56,8 @@ class Keeper:
         """
         if search and self._opened is None:
             self._opened = channel_now(asked.at, asked.answer.headers)
-        arrival = Arrival(channel=self._channel.name, received_at=self._now())
+        held = self._channel.hold_pending
+        arrival = Arrival(channel=self._channel.name, received_at=self._now(), hold_pending=held)
         found = due(self._kind, page, arrival, asked.at, self._memory)
         messages = outgoing(found, arrival, self._letters.__contains__)
         try:

@@ -21,12 +21,12 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call; `headers` may hold secrets, so it has no readable form."""
+    """One call; `headers` and `body` may hold secrets, so they have no readable form."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Page(Generic[S]):
     `through` is up to where every order has been read once these are in Kafka (milliseconds of the channel's clock,
     inclusive but for what stands in that very second), None where this page alone proves nothing yet.  `refused` are
     orders that cannot be placed.  `next` reads on; None is the end.  `pause_ms` is what the channel asks for before
-    the next call.
+    the next call.  `part` says that the page is a piece of one order, which comes whole with a later one.
     """
 
     orders: tuple[Order, ...]
@@ -63,6 +63,7 @@ class Page(Generic[S]):
     next: S | None
     refused: tuple[Refused, ...] = ()
     pause_ms: int = 0
+    part: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,23 +141,30 @@ async def _work(order: Order, parts: Parts, status: Status, runner: web.AppRunne
         if watching is not None and await watching.turn():
             turns.ask(now_ms(), at_once=True)
         await _pause(status, turns.wait_ms(now_ms(), poller.wakes.next_at()))
-        await _heed(status, turns)
+        await _heed(status, turns, poller)
 
 
 async def _turn(poller: Poller, turns: Turns, every_ms: int) -> Ended:
     began = now_ms()
     if not turns.search(began):
-        return await poller.read_named()
+        await poller.read_named()
+        return Ended.READ
     ended = await poller.read()
     turns.searched(began, round(every_ms * random.uniform(0.9, 1.1)))  # noqa: S311 - jitter is no secret
     return ended
 
 
-async def _heed(status: Status, turns: Turns) -> None:
-    """Take up what ended a pause; the other webhooks of a burst are waited for."""
+async def _heed(status: Status, turns: Turns, poller: Poller) -> None:
+    """
+    Take up what ended a pause; the other webhooks of a burst are waited for.
+
+    An order that was named takes one call; only where none was named is everything searched that changed.
+    """
     if status.rung.is_set():
         await asyncio.sleep(DEBOUNCE_MS / 1_000)
-        turns.ask(now_ms())
+        poller.take_wakes()
+        if poller.wakes.unnamed:
+            turns.ask(now_ms())
     if status.wake.is_set():
         turns.ask(now_ms(), at_once=True)
     status.rung.clear()

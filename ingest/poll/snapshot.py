@@ -47,7 +47,8 @@ def gone(
     """
     Yield a record of 0 units for each line that holds units and is not in the order any more.
 
-    A line that is there under another SKU has moved and gives up the old one's units.  A line that is there but cannot
+    The record's `listingSku` is the SKU itself: of which bundle it was a component, no topic remembers.  A line that is
+    there under another SKU has moved and gives up the old one's units.  A line that is there but cannot
     be counted (not ours, not mapped, not readable) keeps what it holds; where the lines cannot be told apart (None)
     nothing is given up.
     """

@@ -37,7 +37,7 @@ class WakeReader:
         self._thread.start()
 
     def wait(self) -> None:
-        """Block until all that stood in the log at the start has been read, or `close` was called."""
+        """Block until all that stood in the log at the start has been read, or as much as may wait, or `close`."""
         while self._thread.is_alive() and not self._loaded.wait(POLL_S):
             pass
 
@@ -67,6 +67,8 @@ class WakeReader:
             consumer.assign([TopicPartition(topic, 0, self._position or OFFSET_BEGINNING)])
             while not self._stopped.is_set():
                 if len(self._found) > WAITING_MAX:
+                    # Enough to begin with: who loads takes them only afterwards.
+                    self._loaded.set()
                     self._stopped.wait(POLL_S)
                     continue
                 for message in consumer.consume(BATCH, POLL_S):

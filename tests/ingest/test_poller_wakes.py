@@ -1,17 +1,22 @@
 """Named orders in the poller's loop, and access tokens: with a scripted channel and Kafka."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ingest.channels import woocommerce_poll
+from ingest.channels.woocommerce import read_order
 from ingest.poll.grant import Tokens
 from ingest.poll.kind import Answer, Denied, Expired, Request, Token
+from ingest.poll.torn import AFTER_MS as TORN_AFTER_MS
 from ingest.poll.wakes import AGAIN_MS, SOME_MAX
 from ingest.poller import Ended, Poller
+from ingest.webhook import Reading
 from schemas.channel_records import Watermark
 from schemas.codec import decode
+from schemas.records import OrderConfirmed
 from schemas.settings import Channel
 from schemas.topics import INGEST_WATERMARK, ORDER_CONFIRMED
 from tests.ingest.test_poller import SHOP, T0, World, order
@@ -39,7 +44,7 @@ async def test_between_searches_only_the_named_orders_are_asked_for() -> None:
     """A turn without a search asks one question, and writes no time that it has not searched."""
     world = World([order(9, 1)])
     world.name("9", "9")
-    assert await world.poller.read_named() is Ended.READ
+    await world.poller.read_named()
     assert len(world.calls) == 1
     assert (world.marks(), woken(world)) == ([T0], [2])
 
@@ -116,6 +121,72 @@ async def test_named_orders_that_cannot_be_read_hold_up_no_search() -> None:
     await world.poller.read_named()
     assert [call.url.partition("include=")[2] for call in world.calls[-2:]] == ["8", "9"]
     assert woken(world)[-1] == 2
+
+
+async def test_an_order_that_is_refused_is_not_taken_for_refused_credentials() -> None:
+    """A named order may be another account's: the search is put all the same, and its answer is what counts."""
+    world = World(Answer(status=403, headers={}, body=b""), [order(7, 5)])
+    world.name("99")
+    assert await world.poller.read() is Ended.READ
+    assert world.lines() == [("woo_7_1", "A", 2)]
+    world.script = [Answer(status=403, headers={}, body=b"")]
+    assert await world.poller.read() is Ended.DENIED
+
+
+async def test_a_torn_order_that_never_answers_ends_its_reading() -> None:
+    """The search is over and counts; the torn order is asked for again with the next readings."""
+    world = World()
+    world.decide("woo_9_1", revision=T0, held=2)
+    world.decide("woo_9_2", revision=T0 + 1_000, held=1)
+    await world.poller.read()
+    world.now += TORN_AFTER_MS + 1
+    world.script = [[], *[DOWN] * 50]
+    assert await world.poller.read() is Ended.READ
+    assert "include=9" in world.calls[-1].url
+    assert len(world.script) > 40
+
+
+async def test_a_failed_question_is_counted_once_a_search() -> None:
+    """A search with many pages asks for the same order between them; its tries are not used up by one search."""
+    page = [order(100 + i, i // 2) for i in range(100)]
+    world = World(*[DOWN] * 3, page, *[DOWN] * 3, [])
+    world.name("9")
+    taken = world.call
+
+    async def call(request: Request) -> Answer:
+        world.now += AGAIN_MS[0]
+        return await taken(request)
+
+    world.poller = Poller(SHOP, woocommerce_poll, world.tools(call=call), T0)
+    await world.poller.read()
+    assert len(world.poller.wakes) == 1
+    assert woken(world) == [] or max(woken(world)) == 0
+
+
+async def test_an_answer_without_orders_makes_the_next_order_no_older() -> None:
+    """Order 8 is not shown; order 9 is as old as its own question."""
+    world = World([], [order(9, 1)])
+    world.name("8")
+    await world.poller.read_named()
+    world.now += 50_000
+    world.name("9")
+    await world.poller.read_named()
+    (found,) = [decode(OrderConfirmed, m.value) for m in world.sent if m.topic == ORDER_CONFIRMED]
+    assert found.seen_at == world.now
+
+
+async def test_an_order_that_is_not_paid_holds_what_the_channel_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `hold_pending` off, a poll counts nothing of it, as a webhook would not."""
+
+    def pending(body: Any, seen_at: int) -> Reading:
+        whole = read_order(body, seen_at)
+        return replace(whole, lines=tuple(replace(line, pending=True) for line in whole.lines))
+
+    monkeypatch.setattr(woocommerce_poll, "read_order", pending)
+    for hold, qty in ((True, 2), (False, 0)):
+        world = World([order(7, 1)], channel=replace(SHOP, hold_pending=hold))
+        await world.poller.read()
+        assert world.lines() == [("woo_7_1", "A", qty)]
 
 
 async def test_a_burst_is_read_in_as_many_questions_as_it_has_orders_for() -> None:
