@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiobotocore.session import get_session
 from aiohttp import web
 
 from ingest.listings import Listings
@@ -41,7 +42,8 @@ class Order:
 async def serve(order: Order) -> None:
     """Read until SIGTERM; raises whatever ends a reader otherwise."""
     producer, listings, stopping = Producer(order.config), Listings(order.config), asyncio.Event()
-    queues = [Queue(url, order.channel.queue_endpoint, order.credentials) for url in order.channel.queues]
+    session = get_session()
+    queues = [Queue(url, order.channel.queue_endpoint, order.credentials, session) for url in order.channel.queues]
     health = Health(threads=lambda: producer.alive and listings.alive, now_ms=now_ms)
     runner = web.AppRunner(build(health), access_log=None)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
+from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from ingest.queue.address import name, region
@@ -81,7 +81,9 @@ class Letter:
 class Queue:
     """A queue; any number of tasks of one loop may use it."""
 
-    def __init__(self, url: str, endpoint: str, credentials: Callable[[], Credentials | None]) -> None:
+    def __init__(
+        self, url: str, endpoint: str, credentials: Callable[[], Credentials | None], session: AioSession
+    ) -> None:
         """
         Connect at the first call.
 
@@ -89,11 +91,12 @@ class Queue:
             url: the queue's own, which names its region.
             endpoint: where to call instead of AWS's own address, "" for that.
             credentials: read before each call for messages, so that a rotated key is taken up.
+            session: botocore's, shared by all queues: it reads AWS's own models once, and keeps a role's credentials.
 
         """
         self.url, self.name = url, name(url)
         self._endpoint, self._credentials = endpoint, credentials
-        self._stack = AsyncExitStack()
+        self._session, self._stack = session, AsyncExitStack()
         self._client: Any = None
         self._used: Credentials | None = None
 
@@ -107,7 +110,7 @@ class Queue:
 
     def _connect(self, wanted: Credentials | None) -> Any:
         given = {} if wanted is None else _keys(wanted)
-        return get_session().create_client(
+        return self._session.create_client(
             "sqs",
             region_name=region(self.url),
             endpoint_url=self._endpoint or None,
