@@ -62,7 +62,9 @@ def messages(reading: Reading, arrival: Arrival, find: FindListing) -> Messages:
         except WireError as error:
             refused.append(_refuse(line, Reason.OUT_OF_RANGE, str(error)))
     dead = tuple(dead_message(item, arrival) for item in refused)
-    return Messages(orders=tuple(orders), dead=dead, reasons=Counter(item.reason for item in refused))
+    return Messages(
+        orders=tuple(orders), dead=dead, reasons=Counter([item.reason for item in refused]) if refused else {}
+    )
 
 
 def wakes(reading: Reading, arrival: Arrival) -> tuple[Message, ...]:

@@ -9,7 +9,7 @@ what a line holds, and the channel will say it again.
 import asyncio
 import logging
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,12 +39,35 @@ class Unavailable(Exception):  # noqa: N818 - named for the reaction it demands
 
 
 class _Finished:
-    """Batches on their way from librdkafka's thread to the loop, which is woken once for all that come together."""
+    """
+    Batches on their way from librdkafka's thread to the loop, which is woken once for all that come together.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    All wait for the same time, so the first to begin is the first to be given up: one timer is enough for all.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, within_s: float) -> None:
         self.loop = loop
+        self._within_s = within_s
         self._batches: deque[_Batch] = deque()
         self._woken = False
+        self._waiting: deque[tuple[float, _Batch]] = deque()
+        self._timed = False
+
+    def expect(self, batch: "_Batch") -> None:
+        """Give a batch up once the time for an answer is over."""
+        due = self.loop.time() + self._within_s
+        self._waiting.append((due, batch))
+        if not self._timed:
+            self._timed = True
+            self.loop.call_at(due, self._expire)
+
+    def _expire(self) -> None:
+        now = self.loop.time()
+        while self._waiting and (self._waiting[0][0] <= now or self._waiting[0][1].done.done()):
+            self._waiting.popleft()[1].expire()
+        self._timed = bool(self._waiting)
+        if self._timed:
+            self.loop.call_at(self._waiting[0][0], self._expire)
 
     def add(self, batch: "_Batch") -> None:
         """Hand over a batch, from any thread."""
@@ -129,25 +152,24 @@ class Producer:
             return
         batch = _Batch(len(messages), self._finished())
         # Not `wait_for`: it may take a cancellation for an acknowledgement of the same moment, and SIGTERM is lost.
-        over = batch.finished.loop.call_later(self._within_s, batch.expire)
+        batch.finished.expect(batch)
         try:
             for message in messages:
                 self._produce(message, batch)
             await batch.done
         except (Unavailable, BufferError, KafkaException) as error:
+            batch.done.cancel()  # nobody waits for it any more
             metrics.SEND_FAILURES.inc()
             self._replace_if_fatal(error)
             raise Unavailable(str(error) or type(error).__name__) from None
-        finally:
-            over.cancel()
-        for topic, count in Counter([message.topic for message in messages]).items():
-            metrics.RECORDS.labels(topic).inc(count)
+        for topic in {message.topic for message in messages}:
+            metrics.RECORDS.labels(topic).inc(sum(message.topic == topic for message in messages))
 
     def _finished(self) -> _Finished:
         """Return the way back to the running loop."""
         loop = asyncio.get_running_loop()
         if self._back is None or self._back.loop is not loop:
-            self._back = _Finished(loop)
+            self._back = _Finished(loop, self._within_s)
         return self._back
 
     def _produce(self, message: Message, batch: _Batch) -> None:

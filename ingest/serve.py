@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -103,5 +104,8 @@ async def _serve(config: Config, secrets: Secrets, host: str, port: int) -> None
 async def _announce(service: Service, runner: web.AppRunner) -> None:
     """Print READY once the listings are in memory: before, a line without a SKU could not be mapped."""
     await asyncio.to_thread(service.listings.settle)
+    # What is here now stays: looking through it for garbage again and again would cost more than all that comes.
+    gc.collect()
+    gc.freeze()
     host, port = runner.addresses[0][:2]
     print(f"READY {host}:{port}", flush=True)  # noqa: T201 - the runner waits for this line

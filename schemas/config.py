@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,15 @@ def _ambiguities(config: Config) -> Iterator[str]:
             yield f"channels[{channel.name}].alias: want the shop's id, a number; an Etsy shop is asked by it"
 
 
+@lru_cache(1_024)
 def channel_secret(channel: str, what: str) -> str:
     """Return the name of a channel's secret: `shopify-uk`, `ACCESS_TOKEN` is `SHOPIFY_UK_ACCESS_TOKEN`."""
     return f"{channel.upper().replace('-', '_')}_{what}"
+
+
+@lru_cache(1_024)
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part for part in _SEPARATOR.split(text) if part)
 
 
 class Secrets:
@@ -152,7 +159,7 @@ class Secrets:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value in force (several during a rotation); raises `ConfigError` when there is none."""
-        values = tuple(part for part in _SEPARATOR.split(self._text(name)) if part)
+        values = _parts(self._text(name))
         if not values:
             raise ConfigError(f"secret {name} is missing: set LASTUNIT_{name} or LASTUNIT_{name}_FILE")
         return values

@@ -85,8 +85,9 @@ def seen_at(headers: Headers, now_ms: int) -> int:
 
     The header is not signed, so it never lies in the future; without it the time of receipt stands.
     """
+    triggered = header(headers, "triggered-at")
     try:
-        return min(fields.instant(header(headers, "triggered-at"), "triggered-at"), now_ms)
+        return min(fields.instant(triggered, "triggered-at"), now_ms) if triggered else now_ms
     except NotUnderstood:
         return now_ms
 

@@ -121,7 +121,8 @@ def _webhook(number: int) -> bytes:
     signature = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
     head = (
         f"POST /webhooks/{CHANNEL}/order HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-        f"X-Shopify-Topic: orders/create\r\nX-Shopify-Hmac-Sha256: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-Shopify-Topic: orders/create\r\nX-Shopify-Triggered-At: {AT}\r\nX-Shopify-Hmac-Sha256: {signature}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
