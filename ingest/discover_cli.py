@@ -114,6 +114,10 @@ def _order(args: argparse.Namespace) -> Order:
     channel = config.channel(args.channel)
     if not channel.base_url:
         raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nobody to ask")
+    if args.prune and not kind.WHOLE:
+        raise ConfigError(
+            f"a channel of kind {channel.kind} does not show all its listings: --prune would end live ones"
+        )
     return Order(config=config, channel=channel, kind=kind, secrets=Secrets(os.environ))
 
 

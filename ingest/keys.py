@@ -4,7 +4,8 @@ The public keys of channels that sign with keys of their own: fetched by their n
 Anybody can send a webhook that names a key, so nothing a stranger sends may cost the channel more than a few calls:
 one fetch at a time for a name, names that do not exist are remembered, and names never seen before are asked for at a
 bounded rate.  Beyond it the answer is 503, which a channel that really has changed its key takes as "later"; webhooks
-signed with a key that is known are answered all the while.
+signed with a key that is known are answered all the while.  A stranger who goes on for ever can so keep a new key, or
+all keys after a restart, from being fetched: the orders come by the poll then, and no call too many is made.
 """
 
 import asyncio

@@ -5,8 +5,8 @@ By itself it goes on until it is told to stop.  `--once` reads from the watermar
 time, `--since 2026-11-21T09:00:00Z`) reads from then on again, once, whatever the watermark says.  It may run beside
 the serving poller: lines that are known as they are are not written again.  The watermark that Kafka holds may step
 back to where this command began, until the serving poller writes its own again: publishers wait that much longer.
-Stopped or killed it leaves everything that it has read in Kafka; the same command starts over and changes nothing there, and
-the last line of a stopped one says from when to go on.
+Stopped or killed it leaves everything that it has read in Kafka; the same command starts over and changes nothing
+there, and the last line of a stopped one says from when to go on.
 
 Exit codes: 0 done, or a serving poller told to stop; 2 the configuration cannot be used; 3 Kafka or the channel did not
 answer; 4 the channel refuses the credentials; 5 told to stop before it was done (the last three with `--once` and

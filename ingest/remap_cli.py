@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 
 from ingest.imports.command import NO_KAFKA, UNUSABLE, fail, require_topics
 from ingest.remap.life import serve
+from ingest.replay import Unreachable
 from schemas import logs
 from schemas.cluster import ClusterError
 from schemas.config import ConfigError, config_path, load
@@ -34,6 +35,6 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(serve(config, args.host, args.port))
     except ConfigError as error:
         return fail(UNUSABLE, str(error))
-    except (ClusterError, KafkaException) as error:
+    except (ClusterError, KafkaException, Unreachable) as error:
         return fail(NO_KAFKA, str(error))
     return 0

@@ -25,6 +25,7 @@ LIMIT = (Window(calls=5, per_ms=1_000, burst=5),)
 SECRETS: tuple[str, ...] = ()
 """An access token is all it takes."""
 VERSION = "2021-08-01"
+WHOLE = True
 PER_PAGE = 20
 """The API's own maximum."""
 INCLUDED = "summaries,fulfillmentAvailability"

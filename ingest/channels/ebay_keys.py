@@ -18,7 +18,7 @@ __all__ = ["GRANT", "SECRETS", "key_id", "read", "request"]
 GRANT = APPLICATION
 SECRETS = APPLICATION.SECRETS
 PATH = "/commerce/notification/v1/public_key/"
-NO_SUCH_KEY = frozenset({400, 404})
+NO_SUCH_KEY = 404
 KEY_MAX = 4_096
 """Characters; a key on P-256 has about 180."""
 
@@ -39,7 +39,7 @@ def request(channel: Channel, token: str, key_id: str) -> Request:
 
 def read(answer: Answer) -> str | Later | Denied:
     """Return the key, "" where eBay says that it has none of this name."""
-    if answer.status in NO_SUCH_KEY:
+    if answer.status == NO_SUCH_KEY:
         return ""
     refused = refusal(answer)
     if refused is not None:

@@ -27,6 +27,8 @@ LIMIT = (Window(calls=2, per_ms=1_000, burst=5),)
 SECRETS = ()
 """The access token alone."""
 ROOT = "/sell/inventory/v1"
+WHOLE = False
+"""Listings made by other means than the Inventory API do not stand there."""
 PER_PAGE = 200
 """The API's own maximum."""
 ROUNDS_MAX = 3

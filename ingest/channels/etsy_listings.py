@@ -21,10 +21,11 @@ from ingest.poll.kind import Answer, Denied, Instead, Later, Request, refusal
 from ingest.webhook import BadPayload, NotUnderstood, TooLarge
 from schemas.settings import Channel
 
-__all__ = ["LIMIT", "SECRETS", "read", "request", "start"]
+__all__ = ["LIMIT", "SECRETS", "WHOLE", "read", "request", "start"]
 
 STATES = ("active", "sold_out", "inactive")
 """States out of which a listing comes back to be sold; drafts were never sold, expired ones are listed anew."""
+WHOLE = True
 PER_PAGE = 100
 """The API's own maximum."""
 ANEW_MAX = 5

@@ -19,6 +19,7 @@ from schemas.settings import Channel, Window
 
 LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
 """A page costs about 30 points; the Standard plan restores 100 a second, of which pushes and orders need the most."""
+WHOLE = True
 SECRETS = ("ACCESS_TOKEN",)
 SCOPE = "read_products or read_inventory"
 PER_PAGE = 250

@@ -27,6 +27,7 @@ from schemas.settings import Channel, Window
 
 LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
 """WooCommerce has no limit of its own; this is politeness to a small server."""
+WHOLE = True
 SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")
 PER_PAGE = 100
 """The API's own maximum."""

@@ -25,7 +25,8 @@ __all__ = ["SECRETS", "TOPICS", "look", "read", "request", "revive"]
 
 SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")
 TOPICS = ("order.created", "order.updated")
-ON = "active"
+ON, PAUSED = "active", "paused"
+"""A third word, `disabled`, is what failures come to; a webhook is `paused` by an administrator alone."""
 PER_PAGE = 100
 
 
@@ -87,7 +88,10 @@ def _hook(channel: Channel, row: Any) -> Hook | None:
         return None
     try:
         number = fields.ident(row, "id")
-        return Hook(number=number, topic=topic, on=row.get("status") == ON) if _ours(channel, url) else None
+        status = row.get("status")
+        return (
+            Hook(number=number, topic=topic, on=status == ON, paused=status == PAUSED) if _ours(channel, url) else None
+        )
     except (NotUnderstood, ValueError):
         return None
 

@@ -29,11 +29,16 @@ FIRST_ROW = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """What a channel showed: its listings, each once, and what could not be read."""
+    """
+    What a channel showed: its listings, each once, and what could not be read.
+
+    `whole` says whether it shows all that it has: where it does not, nothing is taken for gone.
+    """
 
     channel: str
     found: tuple[Found, ...]
     unread: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,5 +132,5 @@ def _left(channel: str, one: Found, row: int, why: str) -> Entry:
 def _gone(catalogue: Catalogue, known: Present, *, end: bool) -> Iterator[Entry]:
     there = {_key(catalogue.channel, one) for one in catalogue.found}
     for key, places in known.items():
-        if key not in there:
+        if catalogue.whole and key not in there:
             yield entries.gone(0, places, end=end)

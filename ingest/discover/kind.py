@@ -58,6 +58,10 @@ class Discovery(Protocol[S]):
     def SECRETS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
         """What `request` needs, as `channel_secret` names it."""
 
+    @property
+    def WHOLE(self) -> bool:  # noqa: N802 - a module's constant
+        """Say whether the channel shows all its listings so: where it does not, none is ever taken for gone."""
+
     def start(self) -> S:
         """Return the state that reads every listing."""
 

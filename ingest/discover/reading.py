@@ -76,7 +76,7 @@ async def read_all(channel: Channel, kind: Discovery[Any], means: Means, advance
             unread += verdict.unread
             if state is not None and verdict.pause_ms:
                 await means.sleep_ms(verdict.pause_ms)
-    return Catalogue(channel=channel.name, found=tuple(found.values()), unread=tuple(unread))
+    return Catalogue(channel=channel.name, found=tuple(found.values()), unread=tuple(unread), whole=kind.WHOLE)
 
 
 async def _again(verdict: Later, failures: int, means: Means) -> None:

@@ -21,11 +21,12 @@ STEADY_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """One webhook of the channel whose address is ours."""
+    """One webhook of the channel whose address is ours; `paused` is one that a person has switched off."""
 
     number: str
     topic: str
     on: bool
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +82,12 @@ class Revivals:
         self._falls: dict[str, _Fall] = {}
 
     def due(self, hooks: Iterable[Hook], now: int) -> list[str]:
-        """Return the numbers of the webhooks to switch on; those that stay on are forgotten after a while."""
-        seen = {hook.number: hook.on for hook in hooks}
+        """
+        Return the numbers of the webhooks to switch on; those that stay on are forgotten after a while.
+
+        What a person has paused is a person's to switch on.
+        """
+        seen = {hook.number: hook.on or hook.paused for hook in hooks}
         self._falls = {
             number: fall
             for number, fall in self._falls.items()

@@ -79,7 +79,8 @@ class Watchdog:
         metrics.WATCH_OFF.labels(name).set(len(off))
         metrics.WATCH_MISSING.labels(name).set(len(lacking))
         for hook in off:
-            LOG.error("webhook %s (%s) has been switched off", hook.number, hook.topic, extra={"channel": name})
+            whose = "paused by an administrator, who alone switches it on" if hook.paused else "switched off"
+            LOG.error("webhook %s (%s) has been %s", hook.number, hook.topic, whose, extra={"channel": name})
         if lacking != self._said:
             self._said = lacking
             LOG.warning("no webhook for %s", ", ".join(lacking) or "nothing: all are there", extra={"channel": name})

@@ -52,8 +52,8 @@ class Letters:
         return self._thread.is_alive()
 
     def wait(self) -> None:
-        """Block until loaded or closed."""
-        while not self._loaded.wait(POLL_S) and not self._stopped.is_set():
+        """Block until loaded or closed, or until the thread has ended for another reason."""
+        while self._thread.is_alive() and not self._loaded.wait(POLL_S):
             pass
 
     def ready(self, find: FindListing, most: int, now_ms: int) -> list[tuple[Stuck, Mapped]]:

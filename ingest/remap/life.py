@@ -15,6 +15,7 @@ from ingest.remap import metrics
 from ingest.remap.letters import Letters
 from ingest.remap.mapped import Mapped
 from ingest.remap.waiting import Stuck
+from ingest.replay import Unreachable
 from schemas.cluster import now_ms
 from schemas.config import Config
 
@@ -58,6 +59,8 @@ class Remap:
         """Wait until everything that stands in the topics is known."""
         await asyncio.to_thread(self.listings.settle)
         await asyncio.to_thread(self.letters.wait)
+        if not (self.letters.loaded and self.listings.loaded):
+            raise Unreachable("the letters and the listings cannot be read; the log says why")
         self.ready = True
 
     async def work(self) -> None:

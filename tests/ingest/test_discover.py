@@ -97,6 +97,14 @@ def test_a_channel_that_shows_nothing_or_not_all_ends_nothing() -> None:
     assert [entry.why for entry in torn.diff.of(Change.REFUSED)] == ["product 1: sku: want text"]
 
 
+def test_a_channel_that_never_shows_all_it_has_takes_nothing_for_gone() -> None:
+    """Inventory APIs show what they made (eBay); a listing made in web pages is alive all the same."""
+    shown = Catalogue(channel="woo", found=(found(1, "A"),), whole=False)
+    result = discovered(shown, world(known(1, "A"), known(2, "B")), Wish(prune=True))
+    assert told(result) == {"1": "unchanged"}
+    assert result.diff.writes() == []
+
+
 def test_a_bundle_and_a_retired_listing_stay_what_they_are() -> None:
     """A channel knows neither; a new listing of the bundle's SKU is the bundle too."""
     cups = (Component(sku="CUP", qty=2),)
@@ -173,6 +181,7 @@ class Script:
 
     LIMIT = CHANNEL.orders_limit
     SECRETS = ("ACCESS_TOKEN",)
+    WHOLE = True
 
     def __init__(self, *verdicts: Any) -> None:
         self.verdicts, self.now, self.slept = [*verdicts], 0, list[int]()

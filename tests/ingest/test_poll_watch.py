@@ -171,3 +171,9 @@ def test_two_attempts_are_never_closer_than_the_first_pause(looks: list[tuple[in
 def test_a_topic_counts_as_there_even_while_its_webhook_is_off() -> None:
     """Off is another fault than missing."""
     assert missing(TOPICS, [Hook(number="1", topic=TOPICS[0], on=False)]) == [TOPICS[1]]
+
+
+def test_what_a_person_has_paused_is_not_switched_on() -> None:
+    """It is told, and left; one that failures have switched off beside it is revived."""
+    paused, fallen = Hook(number="1", topic="x", on=False, paused=True), Hook(number="2", topic="x", on=False)
+    assert Revivals().due([paused, fallen], 0) == ["2"]

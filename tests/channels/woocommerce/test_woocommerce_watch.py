@@ -59,8 +59,9 @@ def test_the_calls_are_what_the_api_takes() -> None:
 
 @pytest.mark.parametrize(("status", "on"), [("active", True), ("paused", False), ("disabled", False), (None, False)])
 def test_only_an_active_webhook_is_on(status: str | None, on: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """Disabled by failures, paused by an administrator: either way nothing comes."""
-    assert found(SHOP, row(status=status)) == (Hook(number="7", topic="order.updated", on=on),)
+    """Disabled by failures, paused by an administrator: nothing comes either way; the second is a person's to undo."""
+    hook = Hook(number="7", topic="order.updated", on=on, paused=status == "paused")
+    assert found(SHOP, row(status=status)) == (hook,)
 
 
 @pytest.mark.parametrize(
