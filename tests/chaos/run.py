@@ -4,7 +4,8 @@ Orders in over the channels' stand-ins in bad weather, judged by their own books
 Real Kafka, the real services, and a stand-in account of every kind: webhooks doubled, lost, late and in any order,
 cancels before creates, lines that change their SKU or leave, orders of last year touched, secrets rotated, bundles
 re-bundled, SKUs mapped late, and services killed with SIGKILL.  Progress goes to standard error; the last line of
-standard output is JSON; exit code 1 unless lost, doubled and wrong are 0.  A run that fails keeps its data.
+standard output is JSON; exit code 1 unless lost, doubled and wrong are 0.  A run that fails
+keeps its data, but for one of a mutant, which is to fail.
 """
 
 import argparse
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         for kind in running.left_out:
             _say(f"{kind}: no facts in tests/chaos/facts.py, left out")
         line, clean = asyncio.run(_run(running, options, began))
-        if options.keep or not clean:
+        if options.keep or not (clean or options.mutant):
             running.stack.supervisor.keep()
             _say(f"data and logs: {running.stack.data}")
     sys.stdout.write(f"{line}\n")
