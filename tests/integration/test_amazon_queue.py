@@ -351,3 +351,50 @@ def test_half_a_key_or_no_seller_is_said_before_anything_starts(bench: Bench, se
     other = service("ingest-queue", *argv[:4], "amazon-eu", *argv[5:], env=ENV, ready=None)
     assert other.wait(30) == 2
     assert "channels[amazon-eu].queues: missing" in other.output()
+
+
+def control(url: str, word: str, **wish: Any) -> Any:
+    """Drive the stand-in of the sales channel."""
+    request = Request(f"{url}/_control/{word}", data=json.dumps(wish).encode())  # noqa: S310 - our own address
+    with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+        return json.loads(answer.read())
+
+
+def test_a_polled_order_and_its_notification_are_one_line(
+    sqs: Sqs, config_file: Any, service: Any, eventually: Any
+) -> None:
+    """Whichever comes first: the same line, the same units; a cancel that no message told of is found by the poll."""
+    fake = service(
+        "fake-amazon",
+        *(sys.executable, "-m", "compose.fakes", "--kind", "amazon", "--name", "shop"),
+        env={"FAKE_WEBHOOK_SECRET": "x", "FAKE_TOKEN": "client:secret:refresh"},
+        ready=READY,
+    )
+    url = f"http://{fake.address}"
+    seller = control(url, "amazon", search_delay_ms=0, rate_scale=1_000)["seller_id"]
+    channel = {"name": "amazon-us", "kind": "amazon", "since": 1, "alias": seller, "marketplaces": ["ATVPDKIKX0DER"]}
+    addresses = {"base_url": url, "auth_url": f"{url}/auth/o2/token", "queue_endpoint": sqs.url}
+    limit = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
+    queue = sqs.queue(f"shop-{time.time_ns()}")
+    bench = Bench(
+        sqs, lambda _: config_file([{**channel, **addresses, "queues": [queue], "orders_limit": limit}]), service
+    )
+    control(url, "catalogue", products=[{"sku": "TEE", "quantity": 9}])
+    control(url, "sell", sku="TEE", qty=2, order_id="111-1", line_id="7")
+    names = {"CLIENT_ID": "client", "CLIENT_SECRET": "secret", "REFRESH_TOKEN": "refresh"}
+    env = {**{f"LASTUNIT_AMAZON_US_{name}": value for name, value in names.items()}, "LASTUNIT_STOCK_TOKENS": "t"}
+    argv = (sys.executable, "-m", "ingest", "poll", "amazon-us", "--once", "--config", str(bench.path))
+
+    assert service("poll", *argv, env=env, ready=None).wait(60) == 0
+    told = json.dumps(notification(seller, "111-1", "Unshipped", 1_795_255_200_000, {"7": ("TEE", 2)}))
+    sqs.call("SendMessage", QueueUrl=queue, MessageBody=told)
+    bench.start()
+    eventually(lambda: len(bench.records("order.confirmed")) == 2)
+    control(url, "cancel", order_id="111-1")
+    assert service("poll", *argv, env=env, ready=None).wait(60) == 0
+
+    records = [codec.decode(OrderConfirmed, value) for value in bench.records("order.confirmed")]
+    bench.reader.close()
+    assert {(record.order_id, record.sku) for record in records} == {("amazon-us_111-1_7", "TEE")}
+    assert [record.qty for record in records] == [2, 2, 0]
+    assert max(records, key=lambda record: (record.revision, record.seen_at)).qty == 0
