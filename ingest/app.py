@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest import answers, metrics
 from ingest.adjusting import adjust
-from ingest.limits import IN_FLIGHT_MAX
+from ingest.limits import IN_FLIGHT_MAX, SHARED_BODY_MAX
 from ingest.receive import by_channel, challenged, shared
 from ingest.service import SERVICE, Service
 from schemas.settings import Kind
@@ -28,8 +28,8 @@ def build(service: Service) -> web.Application:
     app.add_routes(
         [
             web.post("/webhooks/orders/create", shared(Kind.SHOPIFY)),
-            web.post("/webhooks/amazon/orders", shared(Kind.AMAZON)),
-            web.post("/webhooks/etsy/orders", shared(Kind.ETSY)),
+            web.post("/webhooks/amazon/orders", shared(Kind.AMAZON, SHARED_BODY_MAX)),
+            web.post("/webhooks/etsy/orders", shared(Kind.ETSY, SHARED_BODY_MAX)),
             web.post("/webhooks/{channel}/order", by_channel),
             web.get("/webhooks/{channel}/order", challenged),
             web.post("/stock/adjustments", adjust),

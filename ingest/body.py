@@ -23,10 +23,11 @@ async def read_body(request: web.Request, limit: int) -> bytes | Answer:
     try:
         # One that came with its head, as small ones do, is there: nobody has to be waited for.
         async with nullcontext() if request.content.is_eof() else asyncio.timeout(BODY_READ_S):
-            return await request.read()
+            body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         return TOO_LARGE
     except TimeoutError:
         return SLOW_SENDER
     except (ClientConnectionError, ConnectionError, HttpProcessingError, web.RequestPayloadError):
         return BAD_PAYLOAD
+    return body if len(body) <= limit else TOO_LARGE

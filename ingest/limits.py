@@ -12,6 +12,9 @@ IN_FLIGHT_MAX = 512
 BODY_READ_S = 10.0
 """How long a sender may take for a body; Shopify gives up after 5 s, WooCommerce after 60 s but sends at once."""
 
+SHARED_BODY_MAX = 65_536
+"""Bytes of a body that names its own account: it is parsed before anybody has proved who sent it, in a few ms."""
+
 CONNECTIONS_MAX = 4_096
 """Connections at once; beyond it a new one is closed."""
 

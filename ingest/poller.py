@@ -31,6 +31,8 @@ BACKOFF_MS = 1_000
 BACKOFF_MAX_MS = 60_000
 ASKED_MAX_MS = 600_000
 """The longest wait that a channel may ask for."""
+NAMED_MS = 10_000
+"""How long named orders may go first: webhooks that name orders faster than they can be read hold up no search."""
 NAMED_TRIES = 3
 """Failures in a row after which named orders wait, and the search goes on."""
 
@@ -117,12 +119,12 @@ class Poller:
 
     async def _named(self) -> None:
         """
-        Read all named orders that are due; those that cannot be read wait, and hold up nothing else.
+        Read named orders that are due, for a while; those that cannot be read wait, and hold up nothing else.
 
         A refusal of one order is not taken for one of the credentials: it may be another account's.  The search tells.
         """
-        wakes = self.keeper.wakes
-        while (batch := wakes.due(self.tools.now_ms())) is not None:
+        wakes, until = self.keeper.wakes, self.tools.now_ms() + NAMED_MS
+        while (now := self.tools.now_ms()) < until and (batch := wakes.due(now)) is not None:
             shown: set[str] = set()
             reading = _Reading(self.kind.some(batch.orders), search=False, tries=NAMED_TRIES)
             ended = await self._follow(reading, shown)

@@ -49,17 +49,27 @@ async def by_channel(request: web.Request) -> web.Response:
     channel = request.app[SERVICE].channels.get(request.match_info["channel"])
     if channel is None:
         return _unknown()
-    return await _answer(request, lambda _service, _headers, _body: channel)
+    most = request.app[SERVICE].config.ingest.body_max
+    return await _answer(request, lambda _service, _headers, _body: channel, most)
 
 
-def shared(kind: Kind) -> Handler:
-    """Return the handler of an address that all accounts of one kind share: the webhook itself says whose it is."""
+def shared(kind: Kind, most: int | None = None) -> Handler:
+    """
+    Return the handler of an address that all accounts of one kind share: the webhook itself says whose it is.
+
+    Args:
+        kind: the kind.
+        most: the longest body, bytes, where the account stands in it and anybody's has to be parsed to find whose
+            secrets must fit; None where a header says so.
+
+    """
 
     def named(service: Service, headers: Headers, body: bytes) -> Channel | None:
         return service.aliases.get((kind, WEBHOOKS[kind].account(headers, body)))
 
     async def answered(request: web.Request) -> web.Response:
-        return await _answer(request, named)
+        body_max = request.app[SERVICE].config.ingest.body_max
+        return await _answer(request, named, body_max if most is None else min(most, body_max))
 
     return answered
 
@@ -77,9 +87,9 @@ def _headers(request: web.Request) -> Headers:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-async def _answer(request: web.Request, find: Find) -> web.Response:
+async def _answer(request: web.Request, find: Find, most: int) -> web.Response:
     service = request.app[SERVICE]
-    body = await read_body(request, service.config.ingest.body_max)
+    body = await read_body(request, most)
     began = perf_counter()
     headers = _headers(request)
     channel = find(service, headers, b"" if isinstance(body, Answer) else body)

@@ -133,6 +133,17 @@ async def test_a_body_over_the_limit_is_refused_however_it_comes(stage: Stage) -
     assert len(stage.broker.sent) == 2
 
 
+@pytest.mark.parametrize("kind", ["amazon", "etsy"])
+async def test_a_body_that_names_its_own_account_is_parsed_only_where_it_is_small(stage: Stage, kind: str) -> None:
+    """Nobody has proved anything yet: a stranger's megabyte is refused unread, with a length and without."""
+    over, small = b'{"x":[' + b"[]," * 30_000 + b"[]]}", b'{"x":[]}'
+    address = f"/webhooks/{kind}/orders"
+    chunks = head(over, "Transfer-Encoding: chunked", length=-1, path=address) + chunked(over)
+    assert told(await one(stage, head(over, path=address))) == (413, "too_large")
+    assert told(await one(stage, chunks)) == (413, "too_large")
+    assert told(await one(stage, head(small, path=address) + small)) == (404, "unknown_channel")
+
+
 async def test_a_body_that_never_ends_is_not_collected(stage: Stage) -> None:
     """Chunk after chunk: refused at the limit, while the sender is still sending."""
     reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)

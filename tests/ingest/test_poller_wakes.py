@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from ingest.channels import woocommerce_poll
@@ -144,6 +145,24 @@ async def test_a_torn_order_that_never_answers_ends_its_reading() -> None:
     assert await world.poller.read() is Ended.READ
     assert "include=9" in world.calls[-1].url
     assert len(world.script) > 40
+
+
+async def test_orders_that_are_named_faster_than_they_are_read_hold_up_no_search() -> None:
+    """Each named order takes a second and the next one is named meanwhile: the search comes all the same."""
+    world = World()
+
+    async def call(request: Request) -> Answer:
+        world.now += 1_000
+        world.calls.append(request)
+        number = request.url.partition("include=")[2]
+        world.name(str(len(world.calls) + 1))
+        return Answer(status=200, headers={}, body=orjson.dumps([order(int(number), 1)] if number else []))
+
+    world.poller = Poller(SHOP, woocommerce_poll, world.tools(call=call), T0)
+    world.name("1")
+    assert await world.poller.read() is Ended.READ
+    assert sum("modified_after" in asked.url for asked in world.calls) == 1
+    assert len(world.calls) < 30
 
 
 async def test_a_failed_question_is_counted_once_a_search() -> None:
