@@ -58,14 +58,14 @@ def order(number: str, changed: str, **more: Any) -> dict[str, Any]:
 
 
 def test_the_search_asks_for_what_we_ship_and_for_no_persons() -> None:
-    """From a little before the watermark, one page of 100, without names and addresses; the token is in a header."""
+    """From three minutes before the watermark, one page of 100, without names and addresses; the token in a header."""
     call = poll.request(SHOP, ("Atza|secret",), poll.start(T0 + 999))
     path, query = asked(poll.start(T0 + 999))
 
     assert call.url.startswith("https://sellingpartnerapi-na.amazon.com/orders/2026-01-01/orders?")
     assert path == "/orders/2026-01-01/orders"
     assert query == {
-        "lastUpdatedAfter": "2026-11-21T09:59:00Z",
+        "lastUpdatedAfter": "2026-11-21T09:57:00Z",
         "fulfilledBy": "MERCHANT",
         "includedData": "FULFILLMENT,CANCELLATION",
         "maxResultsPerPage": "100",
