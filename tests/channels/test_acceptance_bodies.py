@@ -30,6 +30,8 @@ ODD: tuple[Any, ...] = (
     "9" * 5_000, "²", "\u0663", "1_000", "0x10", "1e5", "-0", "NaN", "\x00",
     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-21T10:00:00", "1969-12-31T23:59:59Z",
 )  # fmt: skip
+MANY = 120
+"""Places in a body from which on not every value is tried at each."""
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
 KEPT = (
     COMPOSED,
@@ -129,8 +131,10 @@ def test_a_missing_field_is_refused_or_harmless(sample: Sample) -> None:
 
 def test_a_value_of_the_wrong_type_or_size_never_gets_through(sample: Sample) -> None:
     """Any value may be anything: refused by a named error, dead-lettered, or encoded within the contract's bounds."""
-    for path in bodies.places(sample.body):
-        for value in ODD:
+    places = bodies.places(sample.body)
+    every = 1 if len(places) < MANY else 4  # of a long page each place meets some, and each value many places
+    for number, path in enumerate(places):
+        for value in ODD[number % every :: every]:
             assert_sound(outcome(sample, bodies.put(sample.body, path, value)))
 
 

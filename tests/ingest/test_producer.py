@@ -101,7 +101,7 @@ async def test_after_a_fatal_error_the_producer_is_replaced(monkeypatch: pytest.
     await producer.close()
 
 
-async def test_batches_that_end_together_are_all_told_and_the_loop_is_woken_once(
+async def test_batches_that_end_together_are_all_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From two threads at once, as at the end of a drain: whoever waits is told, however the threads interleave."""
