@@ -61,9 +61,10 @@ def _missing(config: Config, secrets: Secrets) -> list[str]:
 
 
 def _proofs(channel: Channel) -> list[str]:
-    """Return the secrets that proving a channel's webhooks takes."""
+    """Return the secrets that proving a channel's webhooks takes; one that is read from a queue needs none."""
     keys = KEYS.get(channel.kind)
-    return [*(keys.SECRETS if keys else ["WEBHOOK_SECRETS"]), *([VERIFICATION] if channel.kind in CHALLENGES else [])]
+    shared = [] if channel.queues else ["WEBHOOK_SECRETS"]
+    return [*(keys.SECRETS if keys else shared), *([VERIFICATION] if channel.kind in CHALLENGES else [])]
 
 
 def _addresses(channel: Channel) -> list[str]:

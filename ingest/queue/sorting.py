@@ -3,7 +3,7 @@ What becomes of one message: records for the channel it is about, or a dead lett
 
 A queue may hold notifications of several sellers; each goes to the channel whose `alias` it names.  A body that cannot
 be read is dead-lettered with its hash, and so is one of a seller whom nobody here knows: keeping it in the queue would
-bring it back for ever.
+bring it back for ever.  Either makes the poller of this process's channel look: an `alias` may be mistyped.
 """
 
 from collections.abc import Mapping
@@ -80,4 +80,4 @@ def _read(body: bytes, seats: Seats, now_ms: int) -> Reading:
 
 
 def _refuse(reason: Reason, err: str) -> Reading:
-    return Reading(refused=(Refused(reason=reason, err=err, order=""),))
+    return Reading(refused=(Refused(reason=reason, err=err, order=""),), poll=True)

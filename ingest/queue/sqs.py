@@ -5,6 +5,7 @@ Facts: docs.aws.amazon.com SQS API reference.  At most ten messages a call, long
 received is shown to nobody else for the visibility timeout, and comes again unless it is deleted before.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -96,17 +97,25 @@ class Queue:
         """
         self.url, self.name = url, name(url)
         self._endpoint, self._credentials = endpoint, credentials
-        self._session, self._stack = session, AsyncExitStack()
+        self._session, self._stack, self._older = session, AsyncExitStack(), AsyncExitStack()
         self._client: Any = None
         self._used: Credentials | None = None
+        self._connecting = asyncio.Lock()
 
     async def _connected(self) -> Any:
-        wanted = self._credentials()
-        if self._client is None or wanted != self._used:
-            self._used = wanted
-            # The one before stays open until the end: other tasks may be in the middle of a call.
-            self._client = await self._stack.enter_async_context(self._connect(wanted))
+        async with self._connecting:
+            wanted = self._credentials()
+            if self._client is None or wanted != self._used:
+                await self._renew(wanted)
         return self._client
+
+    async def _renew(self, wanted: Credentials | None) -> None:
+        """Open a client; the one before stays open until the next time, since tasks may be in the middle of a call."""
+        stack = AsyncExitStack()
+        self._client = await stack.enter_async_context(self._connect(wanted))
+        self._used = wanted
+        idle, self._older, self._stack = self._older, self._stack, stack
+        await idle.aclose()
 
     def _connect(self, wanted: Credentials | None) -> Any:
         given = {} if wanted is None else _keys(wanted)
@@ -162,6 +171,7 @@ class Queue:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._older.aclose()
         await self._stack.aclose()
 
 
