@@ -19,22 +19,12 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from ingest.channels.calls import DISCOVERIES, GRANTS
+from ingest.cli import DENIED, DONE, NO_ANSWER, REFUSED, UNUSABLE, add_config, fail, named, require_topics
 from ingest.discover.found import Catalogue, Discovered, Wish, discovered
 from ingest.discover.kind import Discovery
-from ingest.discover.reading import Away, Means, Refused, read_all
+from ingest.discover.reading import AccessDenied, Away, Means, read_all
 from ingest.discover.skus import remarks
-from ingest.imports.command import (
-    DENIED,
-    DONE,
-    NO_KAFKA,
-    REFUSED,
-    UNUSABLE,
-    fail,
-    last_words,
-    require_topics,
-    show,
-    write,
-)
+from ingest.imports.command import last_words, show, write
 from ingest.imports.diff import Change
 from ingest.imports.listings import World
 from ingest.imports.present import read_listings
@@ -51,7 +41,7 @@ PRUNE = "end the listings that the channel has no more; orders of theirs count b
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class DiscoverJob:
     """Whom to ask, and how."""
 
     config: Config
@@ -72,7 +62,7 @@ class Order:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("channel", help="the channel's name")
-    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
+    add_config(parser)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the listings as a file for `import`")
     parser.add_argument(
         "--apply", action="store_true", help="write; without it the difference is shown and that is all"
@@ -85,59 +75,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command and return its exit code; the one place where its errors become sentences."""
     try:
-        order = _order(args)
-        require_topics(order.config)
-        result = _compared(order, asyncio.run(_read(order)), Wish(prune=args.prune, untracked=args.untracked))
+        job = _job(args)
+        require_topics(job.config)
+        result = _compared(job, asyncio.run(_read(job)), Wish(prune=args.prune, untracked=args.untracked))
         applied = args.apply and not result.diff.of(Change.REFUSED)
         if args.csv is not None:
             args.csv.write_bytes(result.csv)
         if applied:
-            write(order.config, result.diff)
+            write(job.config, result.diff)
     except (ConfigError, OSError) as error:
         return fail(UNUSABLE, str(error))
     except (ClusterError, Unreachable, NotWritten, KafkaException, Away) as error:
-        return fail(NO_KAFKA, str(error))
-    except Refused as error:
+        return fail(NO_ANSWER, str(error))
+    except AccessDenied as error:
         return fail(DENIED, str(error))
     _print(args, result, applied=applied)
     return REFUSED if result.diff.of(Change.REFUSED) else DONE
 
 
-def _order(args: argparse.Namespace) -> Order:
+def _job(args: argparse.Namespace) -> DiscoverJob:
     config = load(config_path(args.config, os.environ))
-    kinds = {channel.name: channel.kind for channel in config.channels}
-    if args.channel not in kinds:
-        raise ConfigError(f"no channel is named {args.channel!r}; there are {', '.join(kinds) or 'none'}")
-    kind = DISCOVERIES.get(kinds[args.channel])
+    channel = named(config, args.channel)
+    kind = DISCOVERIES.get(channel.kind)
     if kind is None:
-        raise ConfigError(f"channel {args.channel} is of kind {kinds[args.channel]}, which has no listings to read")
-    channel = config.channel(args.channel)
+        raise ConfigError(f"channel {args.channel} is of kind {channel.kind}, which has no listings to read")
     if not channel.base_url:
         raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nobody to ask")
     if args.prune and not kind.WHOLE:
         raise ConfigError(
             f"a channel of kind {channel.kind} does not show all its listings: --prune would end live ones"
         )
-    return Order(config=config, channel=channel, kind=kind, secrets=Secrets(os.environ))
+    return DiscoverJob(config=config, channel=channel, kind=kind, secrets=Secrets(os.environ))
 
 
-async def _read(order: Order) -> Catalogue:
-    grant, secrets = GRANTS.get(order.channel.kind), order.read(order.kind.SECRETS)
-    caller = Caller(order.channel.call_timeout_ms)
+async def _read(job: DiscoverJob) -> Catalogue:
+    grant, secrets = GRANTS.get(job.channel.kind), job.read(job.kind.SECRETS)
+    caller = Caller(job.channel.call_timeout_ms)
     try:
-        tokens = Tokens(order.channel, grant, order.read(grant.SECRETS), caller.call, now_ms) if grant else None
+        tokens = Tokens(job.channel, grant, job.read(grant.SECRETS), caller.call, now_ms) if grant else None
         means = Means(call=caller.call, secrets=secrets, tokens=tokens)
-        with bar(f"reading {order.channel.name}", None) as advance:
-            return await read_all(order.channel, order.kind, means, advance)
+        with bar(f"reading {job.channel.name}", None) as advance:
+            return await read_all(job.channel, job.kind, means, advance)
     finally:
         await caller.close()
 
 
-def _compared(order: Order, catalogue: Catalogue, wish: Wish) -> Discovered:
+def _compared(job: DiscoverJob, catalogue: Catalogue, wish: Wish) -> Discovered:
     with bar("reading listings", None) as advance:
-        present = read_listings(order.config, advance)
-    kinds = {channel.name: channel.kind for channel in order.config.channels}
-    world = World(present=present, kinds=kinds, partitions=order.config.kafka.partitions)
+        present = read_listings(job.config, advance)
+    kinds = {channel.name: channel.kind for channel in job.config.channels}
+    world = World(present=present, kinds=kinds, partitions=job.config.kafka.partitions)
     return discovered(catalogue, world, wish)
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
+from ingest.cli import DONE, NO_ANSWER, REFUSED, UNUSABLE, add_config, fail, require_topics
 from ingest.imports import bundles, listings, stock
-from ingest.imports.command import DONE, NO_KAFKA, REFUSED, UNUSABLE, fail, last_words, require_topics, show, write
+from ingest.imports.command import last_words, show, write
 from ingest.imports.csvfile import BYTES_MAX, BadFile, Table, parse
 from ingest.imports.diff import Change, Diff
 from ingest.imports.present import Stock, read_listings, read_stock
@@ -45,7 +46,7 @@ class Source:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("file", type=Path, help=FILES)
-    parser.add_argument("--config", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
+    add_config(parser)
     parser.add_argument(
         "--apply", action="store_true", help="write; without it the difference is shown and that is all"
     )
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     except (BadFile, ConfigError, WireError) as error:
         return fail(UNUSABLE, f"{args.file}: {error}" if isinstance(error, BadFile) else str(error))
     except (ClusterError, Unreachable, NotWritten, KafkaException) as error:
-        return fail(NO_KAFKA, str(error))
+        return fail(NO_ANSWER, str(error))
     _print(args, source, diff, applied=applied)
     return REFUSED if diff.of(Change.REFUSED) else DONE
 

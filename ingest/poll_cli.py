@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -26,20 +25,31 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from ingest.channels.calls import GRANTS, POLLS, WATCHES
+from ingest.cli import (
+    DENIED,
+    DONE,
+    NO_ANSWER,
+    UNUSABLE,
+    add_address,
+    add_config,
+    fail,
+    named,
+    remembered,
+    require_topics,
+)
 from ingest.poll.follow import IndexLost
 from ingest.poll.kind import Poll
 from ingest.poll.life import once, serve
-from ingest.poll.parts import Order
+from ingest.poll.parts import PollJob
 from ingest.poll.report import Reading, as_json, sentence
 from ingest.poller import Ended
 from ingest.replay import Unreachable
 from schemas import logs
-from schemas.cluster import ClusterError, check, now_ms
-from schemas.config import Config, ConfigError, Secrets, channel_secret, config_path, load
+from schemas.cluster import ClusterError, now_ms
+from schemas.config import Channel, ConfigError, Secrets, channel_secret, config_path, load
 
-UNUSABLE, NO_ANSWER = 2, 3
 CODES: Mapping[str, int] = MappingProxyType(
-    {Ended.READ.value: 0, Ended.GAVE_UP.value: NO_ANSWER, Ended.DENIED.value: 4, "stopped": 5}
+    {Ended.READ.value: DONE, Ended.GAVE_UP.value: NO_ANSWER, Ended.DENIED.value: DENIED, "stopped": 5}
 )
 _SPAN = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _UNITS = MappingProxyType({"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000})
@@ -49,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.epilog = (__doc__ or "").rpartition("\n\n")[2].replace("`", "")
     parser.add_argument("channel", help="the channel's name")
-    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
+    add_config(parser)
     parser.add_argument("--once", action="store_true", help="read from the watermark one time and end")
     parser.add_argument(
         "--since",
@@ -59,8 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " writes nothing twice",
     )
     parser.add_argument("--json", action="store_true", help="the last line as JSON, with --once or --since")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    add_address(parser)
 
 
 def back_to(text: str) -> int:
@@ -81,17 +90,15 @@ def run(args: argparse.Namespace) -> int:
     """Run the command and return its exit code; the one place where its errors become sentences."""
     logs.setup("ingest-poll")
     try:
-        order = _order(args)
-        faults = check(order.config)
-        if faults:
-            return _fail(UNUSABLE, "\n".join(faults))
+        job = _job(args)
+        require_topics(job.config)
         if args.once or args.since is not None:
-            return _told(asyncio.run(once(order)), as_line=as_json if args.json else sentence)
-        asyncio.run(serve(order))
+            return _told(asyncio.run(once(job)), as_line=as_json if args.json else sentence)
+        asyncio.run(serve(job))
     except ConfigError as error:
-        return _fail(UNUSABLE, str(error))
+        return fail(UNUSABLE, str(error))
     except (ClusterError, Unreachable, IndexLost, KafkaException) as error:
-        return _fail(NO_ANSWER, str(error))
+        return fail(NO_ANSWER, str(error))
     return 0
 
 
@@ -100,15 +107,10 @@ def _told(reading: Reading, as_line: Callable[[Reading], str]) -> int:
     return CODES[reading.ended]
 
 
-def _fail(code: int, sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return code
-
-
-def _order(args: argparse.Namespace) -> Order:
+def _job(args: argparse.Namespace) -> PollJob:
     config, secrets = load(config_path(args.config, os.environ)), Secrets(os.environ)
-    kind = _kind(config, args.channel)
-    channel = config.channel(args.channel)
+    channel = named(config, args.channel)
+    kind = _kind(channel)
     if not channel.base_url:
         raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nothing to poll")
     grant, watch = GRANTS.get(channel.kind), WATCHES.get(channel.kind)
@@ -116,7 +118,7 @@ def _order(args: argparse.Namespace) -> Order:
     def read(names: Sequence[str]) -> Callable[[], Sequence[str]]:
         return remembered(lambda: [secrets.one(channel_secret(channel.name, what)) for what in names])
 
-    return Order(
+    return PollJob(
         config=config,
         channel=channel,
         kind=kind,
@@ -132,28 +134,7 @@ def _order(args: argparse.Namespace) -> Order:
     )
 
 
-def _kind(config: Config, name: str) -> Poll[Any]:
-    kinds = {channel.name: channel.kind for channel in config.channels}
-    if name not in kinds:
-        raise ConfigError(f"no channel is named {name!r}; there are {', '.join(kinds) or 'none'}")
-    if kinds[name] not in POLLS:
-        raise ConfigError(f"channel {name} is of kind {kinds[name]}, which has no orders to poll")
-    return POLLS[kinds[name]]
-
-
-def remembered(read: Callable[[], Sequence[str]]) -> Callable[[], Sequence[str]]:
-    """
-    Return a reader of secrets that keeps the last good ones while a file is being replaced.
-
-    Reads once at once, so that a missing secret raises `ConfigError` here and never later.
-    """
-    last = [read()]
-
-    def again() -> Sequence[str]:
-        try:
-            last[0] = read()
-        except ConfigError:
-            return last[0]
-        return last[0]
-
-    return again
+def _kind(channel: Channel) -> Poll[Any]:
+    if channel.kind not in POLLS:
+        raise ConfigError(f"channel {channel.name} is of kind {channel.kind}, which has no orders to poll")
+    return POLLS[channel.kind]

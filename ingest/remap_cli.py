@@ -11,7 +11,7 @@ import os
 
 from confluent_kafka import KafkaException
 
-from ingest.imports.command import NO_KAFKA, UNUSABLE, fail, require_topics
+from ingest.cli import NO_ANSWER, UNUSABLE, add_address, add_config, fail, require_topics
 from ingest.remap.life import serve
 from ingest.replay import Unreachable
 from schemas import logs
@@ -21,9 +21,8 @@ from schemas.config import ConfigError, config_path, load
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    add_config(parser)
+    add_address(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,5 +35,5 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         return fail(UNUSABLE, str(error))
     except (ClusterError, KafkaException, Unreachable) as error:
-        return fail(NO_KAFKA, str(error))
+        return fail(NO_ANSWER, str(error))
     return 0

@@ -9,7 +9,8 @@ import os
 
 from confluent_kafka import KafkaException
 
-from ingest.imports.command import DONE, NO_KAFKA, UNUSABLE, fail, require_topics, show
+from ingest.cli import DONE, NO_ANSWER, UNUSABLE, add_config, fail, named, require_topics
+from ingest.imports.command import show
 from ingest.imports.progress import bar
 from ingest.remap.listed import text, wanted
 from ingest.remap.waiting import Waiting
@@ -23,7 +24,7 @@ from schemas.topics import STOCK_DEADLETTER
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
+    add_config(parser)
     parser.add_argument("--channel", help="one channel's only")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
@@ -32,20 +33,16 @@ def run(args: argparse.Namespace) -> int:
     """Run the command and return its exit code; the one place where its errors become sentences."""
     try:
         config = load(config_path(args.config, os.environ))
-        _require_channel(config, args.channel)
+        if args.channel is not None:
+            named(config, args.channel)
         require_topics(config)
         rows = wanted(_read(config), args.channel)
     except ConfigError as error:
         return fail(UNUSABLE, str(error))
     except (ClusterError, Unreachable, KafkaException) as error:
-        return fail(NO_KAFKA, str(error))
+        return fail(NO_ANSWER, str(error))
     show(text(rows), {"unmapped": [row.document() for row in rows]} if args.json else None)
     return DONE
-
-
-def _require_channel(config: Config, name: str | None) -> None:
-    if name is not None and name not in config.channel_names:
-        raise ConfigError(f"no channel is named {name!r}; there are {', '.join(config.channel_names) or 'none'}")
 
 
 def _read(config: Config) -> Waiting:

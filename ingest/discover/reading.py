@@ -28,7 +28,7 @@ class Away(Exception):  # noqa: N818 - named for the reaction it demands
     """The channel did not answer; nothing was changed and the same command may be given again."""
 
 
-class Refused(Exception):  # noqa: N818 - named for the reaction it demands
+class AccessDenied(Exception):  # noqa: N818 - named for the reaction it demands
     """The channel refuses the credentials."""
 
 
@@ -49,7 +49,7 @@ class Means:
 
 async def read_all(channel: Channel, kind: Discovery[Any], means: Means, advance: Advance) -> Catalogue:
     """
-    Return everything that a channel lists; raises `Away` or `Refused`.
+    Return everything that a channel lists; raises `Away` or `AccessDenied`.
 
     Args:
         channel: the account.
@@ -64,7 +64,7 @@ async def read_all(channel: Channel, kind: Discovery[Any], means: Means, advance
     while state is not None:
         verdict = (await asker.ask(state)).verdict
         if isinstance(verdict, Denied):
-            raise Refused(verdict.why)
+            raise AccessDenied(verdict.why)
         if isinstance(verdict, Later):
             failures += 1
             await _again(verdict, failures, means)

@@ -1,29 +1,13 @@
-"""What the commands that write a diff share: the exit codes, the check before, the writing and the last words."""
+"""What the commands that write a diff share: the writing, the output and the last words."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 
 from ingest.imports.diff import Diff
 from ingest.imports.progress import bar
 from ingest.imports.write import write_all
-from schemas.cluster import check, now_ms
-from schemas.config import Config, ConfigError
-
-DONE, REFUSED, UNUSABLE, NO_KAFKA, DENIED = range(5)
-
-
-def require_topics(config: Config) -> None:
-    """Raise `ConfigError` where the cluster is not what the configuration says."""
-    faults = check(config)
-    if faults:
-        raise ConfigError("\n".join(faults))
-
-
-def fail(code: int, sentence: str) -> int:
-    """Say what went wrong, and return the exit code."""
-    print(sentence, file=sys.stderr)  # noqa: T201 - for whoever gave the command
-    return code
+from schemas.cluster import now_ms
+from schemas.config import Config
 
 
 def write(config: Config, diff: Diff) -> None:

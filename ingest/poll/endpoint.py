@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest.adjustments import authorize
+from ingest.process import endpoint
 from ingest.webhook import BadSignature
 from schemas.config import ConfigError
 
@@ -33,36 +33,17 @@ STATUS = web.AppKey("status", Status)
 
 def build(status: Status) -> web.Application:
     """Return the application around a poller's status."""
-    app = web.Application(client_max_size=1024)
+    app = endpoint(lambda: status.alive(), lambda: _unready(status))  # noqa: PLW0108 - what `alive` is changes
     app[STATUS] = status
-    app.add_routes(
-        [
-            web.get("/healthz", healthz),
-            web.get("/readyz", readyz),
-            web.get("/metrics", exposition),
-            web.post("/poll", poll),
-        ]
-    )
+    app.add_routes([web.post("/poll", poll)])
     return app
 
 
-async def healthz(request: web.Request) -> web.Response:
-    """Say whether the threads are at work and the loop goes on; refused credentials are no reason to restart."""
-    alive = request.app[STATUS].alive()
-    return web.Response(status=200 if alive else 503, text="ok\n" if alive else "a part has ended or stands still\n")
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Say whether orders are being read."""
-    status = request.app[STATUS]
-    ready = status.loaded and not status.denied
-    why = "ok" if ready else "the channel refuses the credentials" if status.denied else "loading"
-    return web.Response(status=200 if ready else 503, text=f"{why}\n")
-
-
-async def exposition(_request: web.Request) -> web.Response:
-    """Show the metrics."""
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+def _unready(status: Status) -> str:
+    """Return why no orders are being read; refused credentials are no reason to restart."""
+    if status.denied:
+        return "the channel refuses the credentials"
+    return "" if status.loaded else "loading"
 
 
 async def poll(request: web.Request) -> web.Response:

@@ -2,18 +2,17 @@
 
 import asyncio
 import random
-import signal
-from collections.abc import Awaitable
 from time import monotonic
 
 from aiohttp import web
 
 from ingest.poll.endpoint import Status, build
-from ingest.poll.parts import Order, Parts, load, watchdog
+from ingest.poll.parts import Parts, PollJob, load, watchdog
 from ingest.poll.progress import Place, show
 from ingest.poll.report import Reading
 from ingest.poll.turns import DEBOUNCE_MS, Turns
 from ingest.poller import Ended, Poller
+from ingest.process import announce, serving, told_to_stop, until
 from schemas.cluster import now_ms
 
 STILL_MS = 900_000
@@ -23,20 +22,18 @@ DENIED_MS = 300_000
 """How long refused credentials are believed: a firewall before a shop answers 403 too, and thinks better of it."""
 
 
-async def once(order: Order) -> Reading:
+async def once(job: PollJob) -> Reading:
     """
     Read one time, showing how far it has come; gives up after `ONCE_TRIES` failures in a row.
 
     SIGTERM and SIGINT end it between two steps: what it has read is in Kafka.  Raises `Unreachable`.
     """
-    begun, loop, stop = now_ms(), asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    parts = Parts.start(order, ring=lambda: None)
-    demand = Demand(order, begun)
-    showing = asyncio.ensure_future(show(order.channel.name, demand.place))
+    begun, stop = now_ms(), told_to_stop()
+    parts = Parts.start(job, ring=lambda: None)
+    demand = Demand(job, begun)
+    showing = asyncio.ensure_future(show(job.channel.name, demand.place))
     try:
-        await _until(stop, demand.read(parts))
+        await until(stop, demand.read(parts))
     finally:
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
@@ -47,16 +44,16 @@ async def once(order: Order) -> Reading:
 class Demand:
     """A reading on demand."""
 
-    def __init__(self, order: Order, begun: int) -> None:
+    def __init__(self, job: PollJob, begun: int) -> None:
         """Begin at the present, milliseconds."""
-        self._order, self._begun = order, begun
+        self._job, self._begun = job, begun
         self._poller: Poller | None = None
         self._since = 0
         self._ended = "stopped"
 
     async def read(self, parts: Parts) -> None:
         """Load what is known and read; raises `Unreachable`."""
-        self._poller = await load(self._order, parts)
+        self._poller = await load(self._job, parts)
         self._since = self._poller.keeper.mark
         self._ended = (await self._poller.read(ONCE_TRIES)).value
 
@@ -77,7 +74,7 @@ class Demand:
         """Return what it came to."""
         counts = {} if self._poller is None else self._poller.keeper.counts
         return Reading(
-            channel=self._order.channel.name,
+            channel=self._job.channel.name,
             ended=self._ended,
             since=self._since,
             reached=self._since if self._poller is None else self._poller.keeper.mark,
@@ -89,21 +86,16 @@ class Demand:
         )
 
 
-async def serve(order: Order) -> None:
+async def serve(job: PollJob) -> None:
     """Read again and again until SIGTERM; raises whatever ends the loop otherwise."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    status = Status(alive=lambda: True, tokens=order.tokens)
-    parts = Parts.start(order, ring=lambda: _ring(loop, status))
+    loop, stop = asyncio.get_running_loop(), told_to_stop()
+    status = Status(alive=lambda: True, tokens=job.tokens)
+    parts = Parts.start(job, ring=lambda: _ring(loop, status))
     status.alive = lambda: parts.alive
-    runner = web.AppRunner(build(status), access_log=None)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     try:
-        await runner.setup()
-        await web.TCPSite(runner, order.host, order.port).start()
-        await _until(stop, _work(order, parts, status, runner))
+        async with serving(build(status), job.host, job.port) as runner:
+            await until(stop, _work(job, parts, status, runner))
     finally:
-        await runner.cleanup()
         await parts.close()
 
 
@@ -113,29 +105,17 @@ def _ring(loop: asyncio.AbstractEventLoop, status: Status) -> None:
         loop.call_soon_threadsafe(status.rung.set)
 
 
-async def _until(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Run until told to stop, or until the work fails."""
-    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    done, left = await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-    if working in done:
-        working.result()
-
-
-async def _work(order: Order, parts: Parts, status: Status, runner: web.AppRunner) -> None:
-    poller = await load(order, parts)
-    every = order.channel.poll_every_ms
+async def _work(job: PollJob, parts: Parts, status: Status, runner: web.AppRunner) -> None:
+    poller = await load(job, parts)
+    every = job.channel.poll_every_ms
     status.alive = lambda: parts.alive and (status.denied or now_ms() - poller.asked_at < STILL_MS + every)
     status.loaded = True
-    host, port = runner.addresses[0][:2]
-    print(f"READY {host}:{port}", flush=True)  # noqa: T201 - the runner waits for this line
-    turns, watching = Turns(now_ms()), watchdog(order, parts)
+    announce(runner)
+    turns, watching = Turns(now_ms()), watchdog(job, parts)
     while True:
         status.denied = await _turn(poller, turns, every) is Ended.DENIED
         if status.denied:
-            await wait_for_secrets(order, status)
+            await wait_for_secrets(job, status)
             turns.ask(now_ms(), at_once=True)
             continue
         if watching is not None and await watching.turn():
@@ -181,12 +161,12 @@ async def _pause(status: Status, ms: int) -> None:
             one.cancel()
 
 
-async def wait_for_secrets(order: Order, status: Status) -> None:
+async def wait_for_secrets(job: PollJob, status: Status) -> None:
     """Wait until the secrets are others, somebody asks, or `DENIED_MS` are over."""
-    refused, until = order.credentials(), monotonic() + DENIED_MS / 1_000
-    while order.credentials() == refused and monotonic() < until:
+    refused, end = job.credentials(), monotonic() + DENIED_MS / 1_000
+    while job.credentials() == refused and monotonic() < end:
         waiting = asyncio.ensure_future(status.wake.wait())
-        done, _ = await asyncio.wait({waiting}, timeout=min(order.channel.poll_every_ms, 10_000) / 1_000)
+        done, _ = await asyncio.wait({waiting}, timeout=min(job.channel.poll_every_ms, 10_000) / 1_000)
         waiting.cancel()
         if done:
             status.wake.clear()

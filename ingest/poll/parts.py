@@ -1,4 +1,4 @@
-"""What a poller is made of: its order, the threads beside its loop, and the state that it begins with."""
+"""What a poller is made of: its job, the threads beside its loop, and the state that it begins with."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ Secret = Callable[[], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class PollJob:
     """
     What the command line asks for.
 
@@ -67,14 +67,14 @@ class Parts:
     caller: Caller
 
     @classmethod
-    def start(cls, order: Order, ring: Callable[[], None]) -> "Parts":
+    def start(cls, job: PollJob, ring: Callable[[], None]) -> "Parts":
         """Start the threads; needs a running event loop.  `ring` is called in a thread when a webhook wakes us."""
         parts = cls(
-            producer=Producer(order.config),
-            listings=Listings(order.config),
-            following=Following(order.config, order.channel.name),
-            waking=WakeReader(order.config, order.channel.name, ring),
-            caller=Caller(order.channel.call_timeout_ms),
+            producer=Producer(job.config),
+            listings=Listings(job.config),
+            following=Following(job.config, job.channel.name),
+            waking=WakeReader(job.config, job.channel.name, ring),
+            caller=Caller(job.channel.call_timeout_ms),
         )
         parts.listings.start()
         parts.following.start()
@@ -93,38 +93,38 @@ class Parts:
             await asyncio.to_thread(part.close)
 
 
-async def load(order: Order, parts: Parts) -> Poller:
+async def load(job: PollJob, parts: Parts) -> Poller:
     """Return the poller once all that it must know is in memory.  Raises `Unreachable`."""
-    stored = await asyncio.to_thread(stored_watermark, order.config, order.channel.name)
+    stored = await asyncio.to_thread(stored_watermark, job.config, job.channel.name)
     parts.waking.start(0 if stored is None else stored.woken)
     for ready in (parts.listings.settle, parts.following.wait, parts.waking.wait):
         await asyncio.to_thread(ready)
     if not parts.alive:
         raise Unreachable("a part of the poller has ended while it was loading; its log says why")
-    mark = begin(None if stored is None else stored.through, order.channel.since, order.back_to)
-    LOG.info("reading orders changed since %d", mark, extra={"channel": order.channel.name})
+    mark = begin(None if stored is None else stored.through, job.channel.since, job.back_to)
+    LOG.info("reading orders changed since %d", mark, extra={"channel": job.channel.name})
     tokens = None
-    if order.grant is not None:
-        tokens = Tokens(order.channel, order.grant, order.grant_secrets, parts.caller.call, now_ms)
+    if job.grant is not None:
+        tokens = Tokens(job.channel, job.grant, job.grant_secrets, parts.caller.call, now_ms)
     tools = Tools(
         call=parts.caller.call,
         sender=parts.producer,
         index=parts.following,
         find=parts.listings.find,
-        secrets=order.secrets,
+        secrets=job.secrets,
         now_ms=now_ms,
         sleep_ms=lambda ms: asyncio.sleep(ms / 1_000),
         tokens=tokens,
         wakes=parts.waking.drain,
     )
-    return Poller(order.channel, order.kind, tools, mark, stored)
+    return Poller(job.channel, job.kind, tools, mark, stored)
 
 
-def watchdog(order: Order, parts: Parts) -> Watchdog | None:
+def watchdog(job: PollJob, parts: Parts) -> Watchdog | None:
     """Return what watches the channel's webhooks, None where that cannot be done."""
-    if order.watch is None:
+    if job.watch is None:
         return None
-    return Watchdog(order.channel, order.watch, call=parts.caller.call, secrets=order.watch_secrets, now_ms=now_ms)
+    return Watchdog(job.channel, job.watch, call=parts.caller.call, secrets=job.watch_secrets, now_ms=now_ms)
 
 
 def stored_watermark(config: Config, channel: str) -> Watermark | None:

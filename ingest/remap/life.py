@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import signal
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest.listings import Listings
+from ingest.process import announce, endpoint, serving, told_to_stop, until
 from ingest.producer import Producer, Unavailable
 from ingest.remap import metrics
 from ingest.remap.letters import Letters
@@ -108,56 +107,18 @@ class Remap:
         await asyncio.to_thread(self.letters.close)
 
 
-def build(remap: Remap) -> web.Application:
-    """Return the application that answers for health and metrics."""
-
-    async def healthz(_request: web.Request) -> web.Response:
-        return _said("a part has ended or stands still", good=remap.alive)
-
-    async def readyz(_request: web.Request) -> web.Response:
-        return _said("loading", good=remap.ready)
-
-    async def exposition(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app = web.Application(client_max_size=1024)
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", exposition)])
-    return app
-
-
-def _said(why: str, *, good: bool) -> web.Response:
-    return web.Response(status=200 if good else 503, text="ok\n" if good else f"{why}\n")
-
-
 async def serve(config: Config, host: str, port: int) -> None:
     """Work until SIGTERM; raises whatever ends the loop otherwise."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    remap = Remap.start(config)
-    runner = web.AppRunner(build(remap), access_log=None)
+    stop, remap = told_to_stop(), Remap.start(config)
+    answers = endpoint(lambda: remap.alive, lambda: "" if remap.ready else "loading")
     try:
-        await runner.setup()
-        await web.TCPSite(runner, host, port).start()
-        await _until(stop, _work(remap, runner))
+        async with serving(answers, host, port) as runner:
+            await until(stop, _work(remap, runner))
     finally:
-        await runner.cleanup()
         await remap.close()
 
 
 async def _work(remap: Remap, runner: web.AppRunner) -> None:
     await remap.load()
-    host, port = runner.addresses[0][:2]
-    print(f"READY {host}:{port}", flush=True)  # noqa: T201 - the runner waits for this line
+    announce(runner)
     await remap.work()
-
-
-async def _until(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Run until told to stop, or until the work fails."""
-    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    done, left = await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-    if working in done:
-        working.result()

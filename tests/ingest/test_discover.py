@@ -10,7 +10,7 @@ import pytest
 from ingest.channels import shopify_listings
 from ingest.discover.found import Catalogue, Discovered, Wish, discovered
 from ingest.discover.kind import Found, Listed
-from ingest.discover.reading import TRIES, Away, Means, Refused, read_all
+from ingest.discover.reading import TRIES, AccessDenied, Away, Means, read_all
 from ingest.discover.skus import alike, remarks, several
 from ingest.imports import listings
 from ingest.imports.csvfile import parse
@@ -241,5 +241,5 @@ def test_a_channel_that_asks_for_patience_gets_it_and_one_that_is_away_is_given_
 
 def test_refused_credentials_end_the_reading_with_the_channel_s_words() -> None:
     """Nothing is compared then: half a catalogue would look like listings that are gone."""
-    with pytest.raises(Refused, match="no scope"):
+    with pytest.raises(AccessDenied, match="no scope"):
         Script(Listed(found=(found(1, "A"),), next=2), Denied(why="no scope")).run()

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 
 import pytest
 
+from ingest import process
 from ingest.channels import woocommerce_poll
 from ingest.poll import life
 from ingest.poll.endpoint import Status
-from ingest.poll.parts import Order
+from ingest.poll.parts import PollJob
 from schemas.config import parse
 from schemas.settings import Channel, Kind
 
 SHOP = Channel(name="woo", kind=Kind.WOOCOMMERCE, since=0, base_url="http://shop", poll_every_ms=100)
 
 
-def order(secrets: list[Sequence[str]]) -> Order:
-    return Order(
+def job(secrets: list[Sequence[str]]) -> PollJob:
+    return PollJob(
         config=parse({"kafka": {"bootstrap": "127.0.0.1:1"}}),
         channel=SHOP,
         kind=woocommerce_poll,
@@ -33,7 +34,7 @@ async def test_a_refusal_is_not_believed_for_ever(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(life, "DENIED_MS", 300)
     began = asyncio.get_running_loop().time()
     async with asyncio.timeout(10):
-        await life.wait_for_secrets(order([("ck", "cs")]), Status(alive=lambda: True, tokens=tuple))
+        await life.wait_for_secrets(job([("ck", "cs")]), Status(alive=lambda: True, tokens=tuple))
     assert asyncio.get_running_loop().time() - began >= 0.3
 
 
@@ -42,7 +43,7 @@ async def test_new_secrets_and_a_request_end_the_wait() -> None:
     secrets: list[Sequence[str]] = [("ck", "cs")]
     for wake in (True, False):
         status = Status(alive=lambda: True, tokens=tuple)
-        waiting = asyncio.ensure_future(life.wait_for_secrets(order(secrets), status))
+        waiting = asyncio.ensure_future(life.wait_for_secrets(job(secrets), status))
         await asyncio.sleep(0)
         assert not waiting.done()
         if wake:
@@ -63,7 +64,7 @@ async def test_a_request_in_the_moment_of_the_end_does_not_undo_it(between: int)
         while True:
             await life._pause(status, 60_000)
 
-    ending = asyncio.ensure_future(life._until(stop, work()))
+    ending = asyncio.ensure_future(process.until(stop, work()))
     await asyncio.sleep(0.01)
     stop.set()
     for _ in range(between):
