@@ -16,6 +16,7 @@ from ingest import answers, metrics
 from ingest.answers import Answer
 from ingest.body import read_body
 from ingest.channels import CHALLENGES, KEYS, WEBHOOKS
+from ingest.counts import count
 from ingest.lines import Messages, messages, read, wakes
 from ingest.message import Arrival
 from ingest.producer import Unavailable
@@ -164,13 +165,7 @@ async def challenged(request: web.Request) -> web.Response:
 
 def _count(channel: str, topic: str, reading: Reading, ready: Messages) -> Answer:
     """Count what was acknowledged and name the answer."""
-    for why in reading.ignored:
-        metrics.IGNORED_LINES.labels(channel, why).inc()
-    for reason, times in ready.reasons.items():
-        metrics.DEAD_LETTERS.labels(channel, reason).inc(times)
-        LOG.warning("%d dead letters: %s", times, reason, extra={"channel": channel, "orderId": reading.order})
-    if reading.poll:
-        metrics.POLL_WAKES.labels(channel, topic).inc()
+    count(channel, topic, reading, ready)
     bad = ready.dead and not ready.orders
     answer = answers.DEAD_LETTERED if bad else answers.POLL if reading.poll else answers.ACCEPTED
     counts = {"records": len(ready.orders), "ignored": len(reading.ignored), "deadLetters": len(ready.dead)}

@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from ingest import metrics as counts
 from ingest import queue_metrics as metrics
+from ingest.counts import count
 from ingest.message import Message
 from ingest.poll.pace import backoff_ms
 from ingest.producer import Unavailable
@@ -175,12 +175,4 @@ class Reader:
     def _count(self, found: Sequence[Sorted]) -> None:
         for one in found:
             metrics.MESSAGES.labels(one.channel, self.source.name).inc()
-            for why in one.reading.ignored:
-                counts.IGNORED_LINES.labels(one.channel, why).inc()
-            for reason, times in one.ready.reasons.items():
-                counts.DEAD_LETTERS.labels(one.channel, reason).inc(times)
-                LOG.warning(
-                    "%d dead letters: %s", times, reason, extra={"channel": one.channel, "orderId": one.reading.order}
-                )
-            if one.reading.poll:
-                counts.POLL_WAKES.labels(one.channel, "queue").inc()
+            count(one.channel, "queue", one.reading, one.ready)
