@@ -1,5 +1,6 @@
 """What stays out of logs and metrics: every captured delivery through the real application, logging everything."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.channels.conftest import SECRETS, SIGN
 from tests.fuzz.plan import CANARIES, Plan
 from tests.fuzz.world import World, world
 
+NAMES = frozenset({"orderId", "sku", "ce_id"})
+"""What a line of the log may name of an order, in fields of their own."""
 NOT_A_WORD = 8
 """Shorter texts are words such as "manual" or "paid", which stand anywhere."""
 CUSTOMER = {"first_name": CANARIES[0], "email": CANARIES[1], "lines": [CANARIES[2]]}
@@ -24,6 +27,12 @@ def texts(body: Any) -> Iterator[str]:
         leaf = bodies.at(body, path)
         if isinstance(leaf, str) and len(leaf) >= NOT_A_WORD:
             yield leaf
+
+
+def without_names(line: str) -> str:
+    """Return a line without the ids that a search needs."""
+    told = json.loads(line)
+    return json.dumps({name: value for name, value in told.items() if name not in NAMES}, ensure_ascii=False)
 
 
 async def deliver(running: World, sample: Sample, *, proved: bool) -> set[bytes]:
@@ -51,7 +60,7 @@ async def test_a_delivery_leaves_no_secret_and_no_text_of_its_body_in_the_log(ki
         for sample in (one for one in bodies.webhooks() if one.kind is kind):
             running.log.written.clear()
             became = b"\0".join(await deliver(running, sample, proved=proved))
-            log = "\n".join(running.log.written)
+            log = "\n".join(without_names(line) for line in running.log.written)
             private = [text for text in texts(sample.body) if text.encode() not in became]
             assert [text for text in private if text in log] == []
         assert running.log.found == []

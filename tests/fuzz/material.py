@@ -63,7 +63,7 @@ def _material(kind: Kind, webhooks: Sequence[Sample]) -> Material:
 def _answers(kind: Kind) -> Iterator[Any]:
     """Yield the captured bodies that are no webhooks of ours and no verdicts on them."""
     for path in sorted((CHANNELS / kind).glob("*/*.json")):
-        if path.parent.name not in ("webhooks", "records"):
+        if path.parent.name not in ("webhooks", "records", "pushes"):
             body = json.loads(path.read_text(encoding="utf-8"))
             yield body
             # A file that holds an answer with its status, or a list of cases, has bodies inside.
