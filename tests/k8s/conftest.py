@@ -1,17 +1,15 @@
 """The manifests as they stand in the repository."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from schemas.config import load
 from schemas.settings import Config
+from tests.k8s import kustomize
 
-K8S = Path(__file__).parents[2] / "k8s"
 Manifest = Mapping[str, Any]
 
 
@@ -43,22 +41,23 @@ class Workload:
         return self.labels["app.kubernetes.io/component"]
 
 
-def _read() -> Iterator[Manifest]:
-    for path in sorted(K8S.rglob("*.yaml")):
-        if path.name != "kustomization.yaml":
-            yield from yaml.safe_load_all(path.read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="session")
 def k8s() -> Path:
     """Return the folder of the manifests."""
-    return K8S
+    return kustomize.K8S
+
+
+@pytest.fixture(scope="session", params=kustomize.SELECTIONS, ids=kustomize.label)
+def added(request: pytest.FixtureRequest) -> Sequence[str]:
+    """Return the channels that a deployment adds: none, one, or all."""
+    names: Sequence[str] = request.param
+    return names
 
 
 @pytest.fixture(scope="session")
-def manifests() -> Sequence[Manifest]:
-    """Return every manifest of every file."""
-    return [*_read()]
+def manifests(added: Sequence[str]) -> Sequence[Manifest]:
+    """Return every manifest of the deployment."""
+    return kustomize.build(added)
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +84,6 @@ def serving(workloads: Sequence[Workload]) -> Sequence[Workload]:
 
 
 @pytest.fixture(scope="session")
-def deployment() -> Config:
-    """Return the example's configuration, read by the code that the services read it with."""
-    return load(K8S / "base" / "lastunit.toml")
+def deployment(added: Sequence[str], tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Return the deployment's configuration, read by the code that the services read it with."""
+    return kustomize.config(added, tmp_path_factory.mktemp("config"))

@@ -1,5 +1,6 @@
 """What can be known of the manifests without a cluster."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +11,10 @@ import kubernetes_validate  # type: ignore[import-untyped] # it ships no types
 import pytest
 import yaml
 
+from ingest.channels import KEYS
 from ingest.limits import DRAIN_S as INGEST_DRAIN_S
 from ingest.producer import FLUSH_S
+from ingest.queue.life import DRAIN_S as QUEUE_DRAIN_S
 from ingest.remap.life import AGAIN_S
 from processor.options import _DIRECT, _HARMLESS, _TLS
 from processor.service import DRAIN_S as PROCESSOR_DRAIN_S
@@ -19,26 +22,43 @@ from processor.transactions import TRANSACTION_S
 from publishers.channels import KINDS
 from publishers.ledger.__main__ import DRAIN_S as LEDGER_DRAIN_S
 from schemas.settings import Config, Store
+from tests.k8s import kustomize
 
 Manifest = Mapping[str, Any]
 
 
 @pytest.mark.parametrize("version", ["1.32", "1.37"])
-def test_every_manifest_is_valid_for_kubernetes(manifests: Sequence[Manifest], version: str) -> None:
+def test_every_manifest_is_valid_for_kubernetes(version: str) -> None:
     """The API's own JSON Schemas accept each manifest, unknown fields refused, in an old and a new release."""
+    manifests = kustomize.build(kustomize.CHANNELS)
     for manifest in manifests:
         kubernetes_validate.validate(manifest, version, strict=True)
 
-    assert len(manifests) > 20
+    assert len(manifests) > 30
 
 
 def test_kustomize_is_given_every_file(k8s: Path) -> None:
     """A file that no kustomization names would never reach a cluster."""
-    for folder in (k8s, k8s / "base", k8s / "publishers"):
-        named = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
+    for folder in (k8s, k8s / "base", k8s / "publishers", *(k8s / "channels" / name for name in kustomize.CHANNELS)):
+        named = kustomize.kustomization(folder)
+        whole = {*named["resources"], *(patch["path"] for patch in named.get("patches", []))}
         files = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
-        folders = {path.name for path in folder.iterdir() if path.is_dir()}
-        assert set(named) == files | folders, folder.name
+        folders = {path.name for path in folder.iterdir() if path.is_dir()} - {"channels"}
+        assert whole == files | folders, folder.name
+
+
+def test_a_channel_is_added_by_a_line_that_is_there(k8s: Path) -> None:
+    """Each folder of a channel is a component; the deployment names all of them, in lines that wait for their use."""
+    told = (k8s / "kustomization.yaml").read_text(encoding="utf-8")
+    lines = "\n".join(re.findall(r"(?m)^# (components:|  - channels/\S+)$", told))
+
+    assert yaml.safe_load(lines) == {"components": [f"channels/{name}" for name in kustomize.CHANNELS]}
+    assert all(kustomize.kustomization(k8s / "channels" / name)["kind"] == "Component" for name in kustomize.CHANNELS)
+
+
+def test_what_is_added_stands_beside_what_is_there(manifests: Sequence[Manifest]) -> None:
+    """No two manifests have one name, or kustomize would refuse them."""
+    assert len({kustomize.identity(one) for one in manifests}) == len(manifests)
 
 
 def test_no_secret_stands_in_a_manifest(manifests: Sequence[Manifest], workloads: Sequence[Any]) -> None:
@@ -102,6 +122,7 @@ def test_every_service_has_the_time_to_drain(serving: Sequence[Any], deployment:
         "processor": PROCESSOR_DRAIN_S,
         "publisher": 2 * call_s,
         "poller": call_s + FLUSH_S,
+        "queue": QUEUE_DRAIN_S + FLUSH_S,
         "ledger": LEDGER_DRAIN_S,
         "remap": AGAIN_S + FLUSH_S,
     }
@@ -183,16 +204,27 @@ def test_every_pod_has_an_identity_without_a_token(manifests: Sequence[Manifest]
 def test_a_pod_reaches_what_it_needs_and_no_more(
     manifests: Sequence[Manifest], workloads: Sequence[Any], deployment: Config
 ) -> None:
-    """Brokers for all, the database for the ledger, the channel's port for its publisher and poller."""
+    """
+    Brokers for all, the database for the ledger, the channel's port for its publisher and poller.
+
+    ingest has a way out only where a channel signs with keys that have to be asked for.
+    """
     (broker,) = {int(server.rpartition(":")[2]) for server in deployment.kafka.bootstrap.split(",")}
     for workload in workloads:
         needed = {53, broker}
         if workload.component == "ledger":
             needed.add(5432)
-        if workload.channel:
-            url = urlsplit(deployment.channel(workload.channel).base_url)
-            needed.add(url.port or {"https": 443, "http": 80}[url.scheme])
+        channels = [one for one in deployment.channels if one.name == workload.channel]
+        if workload.component == "ingest":
+            channels = [one for one in deployment.channels if one.kind in KEYS]
+        for channel in channels:
+            needed |= {_port(url) for url in (channel.base_url, *channel.queues)}
         assert _egress(manifests, workload.labels) == needed, workload.name
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or {"https": 443, "http": 80}[parts.scheme]
 
 
 def _egress(manifests: Sequence[Manifest], labels: Mapping[str, str]) -> set[int]:
@@ -227,14 +259,35 @@ def test_only_ingest_is_spoken_to_from_outside(manifests: Sequence[Manifest]) ->
     }
 
 
-def test_every_channel_has_its_file(k8s: Path, deployment: Config, workloads: Sequence[Any]) -> None:
-    """A channel of the configuration that can be told a level has a publisher and a poller in a file of its name."""
-    channels = {channel.name for channel in deployment.channels if channel.kind in KINDS}
+def test_a_channel_s_way_out_leads_to_no_neighbour(manifests: Sequence[Manifest]) -> None:
+    """Port 443 is open to the internet alone: no private address, no metadata service of a cloud."""
+    rules = [
+        rule
+        for one in manifests
+        if one["kind"] == "NetworkPolicy"
+        for rule in one["spec"].get("egress", [])
+        if {"protocol": "TCP", "port": 443} in rule["ports"]
+    ]
+
+    assert rules
+    for rule in rules:
+        (block,) = rule["to"]
+        assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"} <= {*block["ipBlock"]["except"]}
+
+
+def test_every_channel_has_its_parts(deployment: Config, workloads: Sequence[Any]) -> None:
+    """Every channel has a poller, one that can be told a level a publisher, one with queues their reader; no more."""
+    for channel in deployment.channels:
+        parts = ["poller", *(["publisher"] if channel.kind in KINDS else []), *(["queue"] if channel.queues else [])]
+        assert {one.name for one in workloads if one.channel == channel.name} == {f"{p}-{channel.name}" for p in parts}
+    assert {one.channel for one in workloads} - {None} == set(deployment.channel_names)
+
+
+def test_the_files_of_a_channel_bear_its_name(k8s: Path, added: Sequence[str], deployment: Config) -> None:
+    """Who looks for a channel finds it: a file of its name among the publishers, or a folder among the channels."""
     files = {path.stem for path in (k8s / "publishers").glob("*.yaml")} - {"kustomization"}
 
-    assert files == channels
-    for name in channels:
-        assert {one.name for one in workloads if one.channel == name} == {f"publisher-{name}", f"poller-{name}"}
+    assert files | set(added) == set(deployment.channel_names)
 
 
 def test_adding_a_channel_is_copying_a_file(k8s: Path, deployment: Config) -> None:
@@ -246,15 +299,41 @@ def test_adding_a_channel_is_copying_a_file(k8s: Path, deployment: Config) -> No
             (k8s / "publishers" / f"{channel.name}.yaml").read_text(encoding="utf-8").replace(channel.name, "CHANNEL"),
         )
         for channel in deployment.channels
+        if channel.kind in KINDS
     }
 
     assert len(shapes) == 1
 
 
+def test_pollers_are_all_alike(workloads: Sequence[Any]) -> None:
+    """They differ in the name and in the secrets of their kind, in nothing else."""
+    shapes = []
+    for one in workloads:
+        if one.component == "poller":
+            whole = json.dumps([one.spec, one.labels, one.annotations], sort_keys=True)
+            name = str(one.channel)
+            secret = name.upper().replace("-", "_") + "_"
+            whole = re.sub(rf"\{{[^{{}}]*{secret}[^{{}}]*\}}(, )?", "", whole)
+            shapes.append(whole.replace(name, "CHANNEL"))
+
+    assert len(shapes) > 1
+    assert len(set(shapes)) == 1
+
+
+def test_a_poller_s_index_is_on_a_disk_that_it_may_fill(serving: Sequence[Any], deployment: Config) -> None:
+    """The folder of the configuration is a volume of bounded size; a new pod's is empty and filled from the topic."""
+    for one in serving:
+        mounted = {mount["mountPath"]: mount["name"] for mount in one.container["volumeMounts"]}
+        if one.component == "poller":
+            (volume,) = [v for v in one.pod["volumes"] if v["name"] == mounted[deployment.ingest.state_dir]]
+            assert set(volume["emptyDir"]) == {"sizeLimit"}, one.name
+            assert one.pod["securityContext"]["fsGroup"] == one.pod["securityContext"]["runAsGroup"], one.name
+
+
 def test_publishers_stand_by_and_pollers_never_double(serving: Sequence[Any]) -> None:
-    """A publisher's second replica has its tables loaded; a poller's successor waits for its end."""
+    """A publisher's second replica has its tables loaded; a poller's successor waits for its end; readers share."""
     for workload in serving:
-        if workload.component == "publisher":
+        if workload.component in ("publisher", "queue"):
             assert workload.spec["replicas"] == 2, workload.name
         if workload.component == "poller":
             assert workload.spec["replicas"] == 1, workload.name
