@@ -1,17 +1,12 @@
 """What can be known of the manifests without a cluster."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import kubernetes_validate  # type: ignore[import-untyped] # it ships no types
 import pytest
-import yaml
 
-from ingest.channels import KEYS
 from ingest.limits import DRAIN_S as INGEST_DRAIN_S
 from ingest.producer import FLUSH_S
 from ingest.queue.life import DRAIN_S as QUEUE_DRAIN_S
@@ -19,7 +14,6 @@ from ingest.remap.life import AGAIN_S
 from processor.options import _DIRECT, _HARMLESS, _TLS
 from processor.service import DRAIN_S as PROCESSOR_DRAIN_S
 from processor.transactions import TRANSACTION_S
-from publishers.channels import KINDS
 from publishers.ledger.__main__ import DRAIN_S as LEDGER_DRAIN_S
 from schemas.settings import Config, Store
 from tests.k8s import kustomize
@@ -45,15 +39,6 @@ def test_kustomize_is_given_every_file(k8s: Path) -> None:
         files = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
         folders = {path.name for path in folder.iterdir() if path.is_dir()} - {"channels"}
         assert whole == files | folders, folder.name
-
-
-def test_a_channel_is_added_by_a_line_that_is_there(k8s: Path) -> None:
-    """Each folder of a channel is a component; the deployment names all of them, in lines that wait for their use."""
-    told = (k8s / "kustomization.yaml").read_text(encoding="utf-8")
-    lines = "\n".join(re.findall(r"(?m)^# (components:|  - channels/\S+)$", told))
-
-    assert yaml.safe_load(lines) == {"components": [f"channels/{name}" for name in kustomize.CHANNELS]}
-    assert all(kustomize.kustomization(k8s / "channels" / name)["kind"] == "Component" for name in kustomize.CHANNELS)
 
 
 def test_what_is_added_stands_beside_what_is_there(manifests: Sequence[Manifest]) -> None:
@@ -199,145 +184,6 @@ def test_every_pod_has_an_identity_without_a_token(manifests: Sequence[Manifest]
     assert {one.pod["serviceAccountName"] for one in workloads} == set(accounts)
     assert all(account["automountServiceAccountToken"] is False for account in accounts.values())
     assert all(workload.pod["automountServiceAccountToken"] is False for workload in workloads)
-
-
-def test_a_pod_reaches_what_it_needs_and_no_more(
-    manifests: Sequence[Manifest], workloads: Sequence[Any], deployment: Config
-) -> None:
-    """
-    Brokers for all, the database for the ledger, the channel's port for its publisher and poller.
-
-    ingest has a way out only where a channel signs with keys that have to be asked for.
-    """
-    (broker,) = {int(server.rpartition(":")[2]) for server in deployment.kafka.bootstrap.split(",")}
-    for workload in workloads:
-        needed = {53, broker}
-        if workload.component == "ledger":
-            needed.add(5432)
-        channels = [one for one in deployment.channels if one.name == workload.channel]
-        if workload.component == "ingest":
-            channels = [one for one in deployment.channels if one.kind in KEYS]
-        for channel in channels:
-            needed |= {_port(url) for url in (channel.base_url, *channel.queues)}
-        assert _egress(manifests, workload.labels) == needed, workload.name
-
-
-def _port(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or {"https": 443, "http": 80}[parts.scheme]
-
-
-def _egress(manifests: Sequence[Manifest], labels: Mapping[str, str]) -> set[int]:
-    policies = [
-        one["spec"] for one in manifests if one["kind"] == "NetworkPolicy" and _pods(one).items() <= labels.items()
-    ]
-    assert any(policy["policyTypes"] == ["Ingress", "Egress"] and "egress" not in policy for policy in policies)
-    return {port["port"] for policy in policies for rule in policy.get("egress", []) for port in rule["ports"]}
-
-
-def _pods(policy: Manifest) -> Mapping[str, str]:
-    found: Mapping[str, str] = policy["spec"]["podSelector"]["matchLabels"]
-    return found
-
-
-def test_only_ingest_is_spoken_to_from_outside(manifests: Sequence[Manifest]) -> None:
-    """Beside Prometheus, nobody but the cluster's entrance gets an answer, and from ingest only."""
-    open_to = {
-        (
-            rule["from"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"],
-            frozenset(_pods(one).items()),
-        )
-        for one in manifests
-        if one["kind"] == "NetworkPolicy"
-        for rule in one["spec"].get("ingress", [])
-    }
-    ours = ("app.kubernetes.io/name", "lastunit")
-
-    assert open_to == {
-        ("monitoring", frozenset({ours})),
-        ("ingress", frozenset({ours, ("app.kubernetes.io/component", "ingest")})),
-    }
-
-
-def test_a_channel_s_way_out_leads_to_no_neighbour(manifests: Sequence[Manifest]) -> None:
-    """Port 443 is open to the internet alone: no private address, no metadata service of a cloud."""
-    rules = [
-        rule
-        for one in manifests
-        if one["kind"] == "NetworkPolicy"
-        for rule in one["spec"].get("egress", [])
-        if {"protocol": "TCP", "port": 443} in rule["ports"]
-    ]
-
-    assert rules
-    for rule in rules:
-        (block,) = rule["to"]
-        assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"} <= {*block["ipBlock"]["except"]}
-
-
-def test_every_channel_has_its_parts(deployment: Config, workloads: Sequence[Any]) -> None:
-    """Every channel has a poller, one that can be told a level a publisher, one with queues their reader; no more."""
-    for channel in deployment.channels:
-        parts = ["poller", *(["publisher"] if channel.kind in KINDS else []), *(["queue"] if channel.queues else [])]
-        assert {one.name for one in workloads if one.channel == channel.name} == {f"{p}-{channel.name}" for p in parts}
-    assert {one.channel for one in workloads} - {None} == set(deployment.channel_names)
-
-
-def test_the_files_of_a_channel_bear_its_name(k8s: Path, added: Sequence[str], deployment: Config) -> None:
-    """Who looks for a channel finds it: a file of its name among the publishers, or a folder among the channels."""
-    files = {path.stem for path in (k8s / "publishers").glob("*.yaml")} - {"kustomization"}
-
-    assert files | set(added) == set(deployment.channel_names)
-
-
-def test_adding_a_channel_is_copying_a_file(k8s: Path, deployment: Config) -> None:
-    """Two channels' files differ in the name and in the secrets of their kind, in nothing else."""
-    shapes = {
-        re.sub(
-            r"(?m)^.*(ACCESS_TOKEN|CONSUMER_KEY|CONSUMER_SECRET).*\n",
-            "",
-            (k8s / "publishers" / f"{channel.name}.yaml").read_text(encoding="utf-8").replace(channel.name, "CHANNEL"),
-        )
-        for channel in deployment.channels
-        if channel.kind in KINDS
-    }
-
-    assert len(shapes) == 1
-
-
-def test_pollers_are_all_alike(workloads: Sequence[Any]) -> None:
-    """They differ in the name and in the secrets of their kind, in nothing else."""
-    shapes = []
-    for one in workloads:
-        if one.component == "poller":
-            whole = json.dumps([one.spec, one.labels, one.annotations], sort_keys=True)
-            name = str(one.channel)
-            secret = name.upper().replace("-", "_") + "_"
-            whole = re.sub(rf"\{{[^{{}}]*{secret}[^{{}}]*\}}(, )?", "", whole)
-            shapes.append(whole.replace(name, "CHANNEL"))
-
-    assert len(shapes) > 1
-    assert len(set(shapes)) == 1
-
-
-def test_a_poller_s_index_is_on_a_disk_that_it_may_fill(serving: Sequence[Any], deployment: Config) -> None:
-    """The folder of the configuration is a volume of bounded size; a new pod's is empty and filled from the topic."""
-    for one in serving:
-        mounted = {mount["mountPath"]: mount["name"] for mount in one.container["volumeMounts"]}
-        if one.component == "poller":
-            (volume,) = [v for v in one.pod["volumes"] if v["name"] == mounted[deployment.ingest.state_dir]]
-            assert set(volume["emptyDir"]) == {"sizeLimit"}, one.name
-            assert one.pod["securityContext"]["fsGroup"] == one.pod["securityContext"]["runAsGroup"], one.name
-
-
-def test_publishers_stand_by_and_pollers_never_double(serving: Sequence[Any]) -> None:
-    """A publisher's second replica has its tables loaded; a poller's successor waits for its end; readers share."""
-    for workload in serving:
-        if workload.component in ("publisher", "queue"):
-            assert workload.spec["replicas"] == 2, workload.name
-        if workload.component == "poller":
-            assert workload.spec["replicas"] == 1, workload.name
-            assert workload.spec["strategy"] == {"type": "Recreate"}, workload.name
 
 
 def test_both_kafka_clients_know_the_example_s_options(deployment: Config, workloads: Sequence[Any]) -> None:

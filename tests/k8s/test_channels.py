@@ -1,0 +1,87 @@
+"""The channels of a deployment: what each has, and how one is added."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from publishers.channels import KINDS
+from schemas.settings import Config
+from tests.k8s import kustomize
+
+
+def test_a_channel_is_added_by_a_line_that_is_there(k8s: Path) -> None:
+    """Each folder of a channel is a component; the deployment names all of them, in lines that wait for their use."""
+    told = (k8s / "kustomization.yaml").read_text(encoding="utf-8")
+    lines = "\n".join(re.findall(r"(?m)^# (components:|  - channels/\S+)$", told))
+
+    assert yaml.safe_load(lines) == {"components": [f"channels/{name}" for name in kustomize.CHANNELS]}
+    assert all(kustomize.kustomization(k8s / "channels" / name)["kind"] == "Component" for name in kustomize.CHANNELS)
+
+
+def test_every_channel_has_its_parts(deployment: Config, workloads: Sequence[Any]) -> None:
+    """Every channel has a poller, one that can be told a level a publisher, one with queues their reader; no more."""
+    for channel in deployment.channels:
+        parts = ["poller", *(["publisher"] if channel.kind in KINDS else []), *(["queue"] if channel.queues else [])]
+        assert {one.name for one in workloads if one.channel == channel.name} == {f"{p}-{channel.name}" for p in parts}
+    assert {one.channel for one in workloads} - {None} == set(deployment.channel_names)
+
+
+def test_the_files_of_a_channel_bear_its_name(k8s: Path, added: Sequence[str], deployment: Config) -> None:
+    """Who looks for a channel finds it: a file of its name among the publishers, or a folder among the channels."""
+    files = {path.stem for path in (k8s / "publishers").glob("*.yaml")} - {"kustomization"}
+
+    assert files | set(added) == set(deployment.channel_names)
+
+
+def test_adding_a_channel_is_copying_a_file(k8s: Path, deployment: Config) -> None:
+    """Two channels' files differ in the name and in the secrets of their kind, in nothing else."""
+    shapes = {
+        re.sub(
+            r"(?m)^.*(ACCESS_TOKEN|CONSUMER_KEY|CONSUMER_SECRET).*\n",
+            "",
+            (k8s / "publishers" / f"{channel.name}.yaml").read_text(encoding="utf-8").replace(channel.name, "CHANNEL"),
+        )
+        for channel in deployment.channels
+        if channel.kind in KINDS
+    }
+
+    assert len(shapes) == 1
+
+
+def test_pollers_are_all_alike(workloads: Sequence[Any]) -> None:
+    """They differ in the name and in the secrets of their kind, in nothing else."""
+    shapes = []
+    for one in workloads:
+        if one.component == "poller":
+            whole = json.dumps([one.spec, one.labels, one.annotations], sort_keys=True)
+            name = str(one.channel)
+            secret = name.upper().replace("-", "_") + "_"
+            whole = re.sub(rf"\{{[^{{}}]*{secret}[^{{}}]*\}}(, )?", "", whole)
+            shapes.append(whole.replace(name, "CHANNEL"))
+
+    assert len(shapes) > 1
+    assert len(set(shapes)) == 1
+
+
+def test_a_poller_s_index_is_on_a_disk_that_it_may_fill(serving: Sequence[Any], deployment: Config) -> None:
+    """The folder of the configuration is a volume of bounded size; a new pod's is empty and filled from the topic."""
+    for one in serving:
+        mounted = {mount["mountPath"]: mount["name"] for mount in one.container["volumeMounts"]}
+        if one.component == "poller":
+            (volume,) = [v for v in one.pod["volumes"] if v["name"] == mounted[deployment.ingest.state_dir]]
+            assert set(volume["emptyDir"]) == {"sizeLimit"}, one.name
+            assert one.pod["securityContext"]["fsGroup"] == one.pod["securityContext"]["runAsGroup"], one.name
+
+
+def test_publishers_stand_by_and_pollers_never_double(serving: Sequence[Any]) -> None:
+    """A publisher's second replica has its tables loaded; a poller's successor waits for its end; readers share."""
+    for workload in serving:
+        if workload.component in ("publisher", "queue"):
+            assert workload.spec["replicas"] == 2, workload.name
+        if workload.component == "poller":
+            assert workload.spec["replicas"] == 1, workload.name
+            assert workload.spec["strategy"] == {"type": "Recreate"}, workload.name
