@@ -36,6 +36,26 @@ def parse_object(body: bytes) -> Object:
     return value
 
 
+def json_if_any(body: bytes) -> Any:
+    """Return what stands in an answer as JSON, None where it is no JSON."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def object_if_any(body: bytes) -> Object | None:
+    """Return the JSON object in an answer, None where there is none."""
+    value = json_if_any(body)
+    return value if isinstance(value, dict) else None
+
+
+def list_if_any(body: bytes) -> list[Any] | None:
+    """Return the JSON list in an answer, None where there is none."""
+    value = json_if_any(body)
+    return value if isinstance(value, list) else None
+
+
 def wrong(name: str, want: str, value: object) -> NotUnderstood:
     """Return the error for a value of the wrong type."""
     return NotUnderstood(f"{name}: want {want}, got {type(value).__name__}")
@@ -93,10 +113,10 @@ def idents(holder: Object, name: str, of: str) -> list[str]:
     return [ident(item, of) for item in objects(holder, name)]
 
 
-def ident_if_any(holder: Object, name: str) -> str:
-    """Return an id as text, "" where there is none: for naming what could not be read."""
+def ident_if_any(holder: object, name: str) -> str:
+    """Return an id as text, "" where there is none: for naming what could not be read, whatever it is."""
     try:
-        return ident(holder, name)
+        return ident(holder, name) if isinstance(holder, Mapping) else ""
     except NotUnderstood:
         return ""
 

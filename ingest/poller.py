@@ -19,7 +19,7 @@ from ingest import poll_metrics as metrics
 from ingest.poll.ask import Asked, Asker
 from ingest.poll.keep import Keeper
 from ingest.poll.kind import Denied, Later, Page, Poll
-from ingest.poll.pace import backoff_ms
+from ingest.poll.pace import backoff_ms, wait_ms
 from ingest.poll.tools import Tools
 from ingest.poll.torn import Torn
 from ingest.poll.wakes import PENDING_MAX, Batch, Wakes
@@ -29,8 +29,7 @@ from schemas.settings import Channel
 LOG = logging.getLogger(__name__)
 BACKOFF_MS = 1_000
 BACKOFF_MAX_MS = 60_000
-ASKED_MAX_MS = 600_000
-"""The longest wait that a channel may ask for."""
+"""The first and the longest wait of our own."""
 NAMED_MS = 10_000
 """How long named orders may go first: webhooks that name orders faster than they can be read hold up no search."""
 NAMED_TRIES = 3
@@ -199,7 +198,7 @@ class Poller:
 
     async def _wait(self, verdict: Later, failures: int) -> None:
         own = backoff_ms(failures, BACKOFF_MS, BACKOFF_MAX_MS, random.random())  # noqa: S311 - jitter is no secret
-        wait = own if verdict.after_ms is None else min(max(verdict.after_ms, 1), ASKED_MAX_MS)
+        wait = wait_ms(verdict.after_ms, own)
         LOG.warning("%s; again in %d ms", verdict.why, wait)
         metrics.FAILURES.labels(self.channel.name).set(failures)
         await self.tools.sleep_ms(wait)

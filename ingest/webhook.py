@@ -83,6 +83,11 @@ class Refused:
     origin: Line | None = None
 
 
+def unreadable(err: str, order: str, line: str = "") -> Refused:
+    """Return the refusal of a line, or of a whole order, that has not the shape that its channel gives it."""
+    return Refused(reason=Reason.UNKNOWN_SHAPE, err=err, order=order, line=line)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """

@@ -15,8 +15,7 @@ from ingest import fields
 from ingest.channels.amazon_units import Holding, holding, units
 from ingest.fields import Object
 from ingest.signature import require
-from ingest.webhook import BadPayload, Headers, Ignored, Line, NotUnderstood, Reading, Refused
-from schemas.words import Reason
+from ingest.webhook import BadPayload, Headers, Ignored, Line, NotUnderstood, Reading, Refused, unreadable
 
 EVENT = "ORDER_CHANGE"
 TOKEN_HEADER = "x-auth-token"  # noqa: S105 - a header's name
@@ -128,7 +127,7 @@ def _read(number: str, summary: Object, items: Sequence[Object], times: tuple[in
         try:
             lines.append(_line(number, holding(status), item, times))
         except NotUnderstood as error:
-            refused.append(refuse(f"OrderItems[{at}].{error}", number, fields.ident_if_any(item, "OrderItemId")))
+            refused.append(unreadable(f"OrderItems[{at}].{error}", number, fields.ident_if_any(item, "OrderItemId")))
     kept, twice = once_each(lines)
     return Reading(order=number, lines=kept, refused=(*refused, *twice), poll=not items)
 
@@ -154,15 +153,10 @@ def _line(order: str, status: Holding, item: Object, times: tuple[int, int, int]
     )
 
 
-def refuse(err: str, order: str, line: str) -> Refused:
-    """Return a line that cannot be read."""
-    return Refused(reason=Reason.UNKNOWN_SHAPE, err=err, order=order, line=line)
-
-
 def once_each(lines: Sequence[Line]) -> tuple[tuple[Line, ...], tuple[Refused, ...]]:
     """Return the lines, and what names a line again: two states of one line as of one revision lose units."""
     kept: dict[str, Line] = {}
     twice = [line for line in lines if kept.setdefault(line.line, line) is not line]
     return tuple(kept.values()), tuple(
-        refuse("an order item's id is given twice", item.order, item.line) for item in twice
+        unreadable("an order item's id is given twice", item.order, item.line) for item in twice
     )

@@ -14,13 +14,13 @@ from urllib.parse import urlencode
 from ingest import fields
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Expired, Later, Request, refusal, retry_after
+from ingest.poll.pace import ASKED_MAX_MS
 from ingest.webhook import BadPayload
 from schemas.settings import Channel
 
 TOKEN_WORDS = ("expired", "revoked", "malformed")
 """What the sentence of a 403 about the access token itself says."""
 RATE = "x-amzn-ratelimit-limit"
-ASKED_MAX_MS = 600_000
 
 
 def get(channel: Channel, secrets: Sequence[str], path: str, query: Mapping[str, str]) -> Request:
@@ -61,10 +61,7 @@ def _of_the_token(answer: Answer) -> bool:
 
 def errors(answer: Answer) -> list[Mapping[str, Any]]:
     """Return the errors that an answer lists; none where it lists none."""
-    try:
-        rows = fields.parse_object(answer.body).get("errors")
-    except BadPayload:
-        return []
+    rows = (fields.object_if_any(answer.body) or {}).get("errors")
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 

@@ -7,10 +7,10 @@ was read two minutes later holds all of that second's changes.
 """
 
 from ingest import fields
-from ingest.channels.amazon import once_each, refuse
+from ingest.channels.amazon import once_each
 from ingest.channels.amazon_units import Holding, holding, units
 from ingest.fields import Object
-from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused
+from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused, unreadable
 
 SECOND = 1_000
 AMAZONS = "AMAZON"
@@ -48,7 +48,7 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
         try:
             found.append(_line(number, holding(status), item, times))
         except NotUnderstood as error:
-            refused.append(refuse(f"orderItems[{at}].{error}", number, fields.ident_if_any(item, "orderItemId")))
+            refused.append(unreadable(f"orderItems[{at}].{error}", number, fields.ident_if_any(item, "orderItemId")))
     kept, twice = once_each(found)
     return Reading(order=number, lines=kept, refused=(*refused, *twice))
 

@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ingest import fields
-from ingest.channels.amazon import refuse
 from ingest.channels.amazon_calls import envelope, get, zulu
 from ingest.channels.amazon_orders import lines, read_order, revision
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Order, Page, Request
+from ingest.poll.rows import orders_of
 from ingest.webhook import NotUnderstood, Refused
 from schemas.settings import Channel, Window
 
@@ -153,13 +153,11 @@ def _one(state: State, answer: Answer) -> Page[State] | Later | Denied | Expired
 
 
 def _orders(rows: Sequence[Any], until: int | None) -> tuple[tuple[Order, ...], tuple[Refused, ...]]:
-    orders, refused = list[Order](), list[Refused]()
-    for row in rows:
+    def read_row(row: Any) -> Order | None:
         body: Object = row if isinstance(row, dict) else {}
-        try:
-            changed = fields.instant(body.get("lastUpdatedTime"), "lastUpdatedTime")
-            if until is None or changed <= until:
-                orders.append(Order(number=fields.ident(body, "orderId"), modified=revision(changed), body=body))
-        except NotUnderstood as error:
-            refused.append(refuse(f"order: {error}", fields.ident_if_any(body, "orderId"), ""))
-    return tuple(orders), tuple(refused)
+        changed = fields.instant(body.get("lastUpdatedTime"), "lastUpdatedTime")
+        if until is not None and changed > until:
+            return None
+        return Order(number=fields.ident(body, "orderId"), modified=revision(changed), body=body)
+
+    return orders_of(rows, read_row, "orderId")

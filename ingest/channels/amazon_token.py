@@ -6,9 +6,9 @@ that comes back is the one that was sent, so there is no successor.
 """
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from ingest import fields
+from ingest.channels import oauth
 from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
 from ingest.webhook import BadPayload, NotUnderstood
 from schemas.settings import Channel
@@ -22,12 +22,7 @@ def request(channel: Channel, secrets: Sequence[str]) -> Request:
     """Return the call that fetches a token."""
     client, secret, refresh = secrets
     form = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": client, "client_secret": secret}
-    return Request(
-        method="POST",
-        url=channel.auth_url or ADDRESS,
-        headers={"content-type": "application/x-www-form-urlencoded", "accept": "application/json"},
-        body=urlencode(form).encode(),
-    )
+    return oauth.form(channel.auth_url or ADDRESS, form)
 
 
 def read(answer: Answer) -> Token | Later | Denied:

@@ -9,10 +9,9 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from urllib.parse import urlencode
 
-import orjson
-
+from ingest import fields
+from ingest.channels import oauth
 from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
 from schemas.settings import Channel
 
@@ -33,22 +32,14 @@ class EbayGrant:
     def request(self, channel: Channel, secrets: Sequence[str]) -> Request:
         """Return the call that fetches a token; `auth_url` is the whole address where it is not eBay's usual one."""
         client, secret, *refresh = secrets
-        form = dict(self.form) | ({"refresh_token": refresh[0]} if refresh else {})
+        told = dict(self.form) | ({"refresh_token": refresh[0]} if refresh else {})
         credentials = b64encode(f"{client}:{secret}".encode()).decode()
-        return Request(
-            method="POST",
-            url=channel.auth_url or f"{channel.base_url}{PATH}",
-            headers={
-                "authorization": f"Basic {credentials}",
-                "content-type": "application/x-www-form-urlencoded",
-                "accept": "application/json",
-            },
-            body=urlencode(form).encode(),
-        )
+        headers = {"authorization": f"Basic {credentials}"}
+        return oauth.form(channel.auth_url or f"{channel.base_url}{PATH}", told, headers)
 
     def read(self, answer: Answer) -> Token | Later | Denied:
         """Return what the answer means."""
-        told = _told(answer)
+        told = fields.object_if_any(answer.body) or {}
         if answer.status == 400 and told.get("error") in REFUSED:
             return Denied(why=f"the credentials are refused: {told['error']}")
         refused = refusal(answer)
@@ -58,14 +49,6 @@ class EbayGrant:
         if not isinstance(value, str) or not value or type(life_s) is not int or not 0 < life_s <= LIFE_MAX_S:
             return Later(why="the answer holds no access token")
         return Token(value=value, lasts_ms=life_s * 1_000)
-
-
-def _told(answer: Answer) -> dict[str, object]:
-    try:
-        value = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 APPLICATION = EbayGrant(

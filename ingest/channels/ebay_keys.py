@@ -5,9 +5,9 @@ Facts: Notification API `getPublicKey` (application token; "cache it for about a
 name that does not exist).
 """
 
-import orjson
-
+from ingest import fields
 from ingest.channels.ebay import seal
+from ingest.channels.ebay_calls import get
 from ingest.channels.ebay_grant import APPLICATION
 from ingest.poll.kind import Answer, Denied, Later, Request, refusal
 from ingest.webhook import Headers
@@ -30,11 +30,7 @@ def key_id(headers: Headers) -> str:
 
 def request(channel: Channel, token: str, key_id: str) -> Request:
     """Return the call that fetches a key."""
-    return Request(
-        method="GET",
-        url=f"{channel.base_url}{PATH}{key_id}",
-        headers={"authorization": f"Bearer {token}", "accept": "application/json"},
-    )
+    return get(channel, token, f"{PATH}{key_id}")
 
 
 def read(answer: Answer) -> str | Later | Denied:
@@ -44,11 +40,7 @@ def read(answer: Answer) -> str | Later | Denied:
     refused = refusal(answer)
     if refused is not None:
         return refused
-    try:
-        told = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        told = None
-    key = told.get("key") if isinstance(told, dict) else None
+    key = (fields.object_if_any(answer.body) or {}).get("key")
     if not isinstance(key, str) or not 0 < len(key) <= KEY_MAX:
         return Later(why="the answer holds no public key")
     return key

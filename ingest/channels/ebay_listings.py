@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
 from ingest import fields
+from ingest.channels.ebay_calls import get
 from ingest.channels.ebay_order import listing_id
 from ingest.discover.kind import Found, Listed
+from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Later, Request, refusal
 from ingest.webhook import NotUnderstood
 from schemas.settings import Channel, Window
@@ -69,11 +69,7 @@ def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
         path = f"offer?{urlencode({'sku': state.waiting[0].sku})}"
     else:
         path = f"inventory_item?{urlencode({'limit': PER_PAGE, 'offset': state.page})}"
-    return Request(
-        method="GET",
-        url=f"{channel.base_url}{ROOT}/{path}",
-        headers={"authorization": f"Bearer {secrets[-1]}", "accept": "application/json"},
-    )
+    return get(channel, secrets[-1], f"{ROOT}/{path}")
 
 
 def read(state: State, answer: Answer) -> Listed[State] | Later | Denied:
@@ -83,18 +79,14 @@ def read(state: State, answer: Answer) -> Listed[State] | Later | Denied:
     refused = refusal(answer)
     if refused is not None:
         return refused
-    try:
-        told = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        told = None
-    name = "offers" if state.waiting else "inventoryItems"
-    rows = told.get(name, []) if isinstance(told, dict) else None
-    if not isinstance(rows, list):
+    told, name = fields.object_if_any(answer.body), "offers" if state.waiting else "inventoryItems"
+    rows = None if told is None else told.get(name, [])
+    if told is None or not isinstance(rows, list):
         return Later(why=f"the answer holds no {name}")
     return _offers(state, rows) if state.waiting else _items(state, rows, told)
 
 
-def _items(state: State, rows: Sequence[Any], told: dict[str, Any]) -> Listed[State]:
+def _items(state: State, rows: Sequence[Any], told: Object) -> Listed[State]:
     total = told.get("total")
     counted = total if type(total) is int else -1
     if state.total not in (-1, counted) and state.round < ROUNDS_MAX:

@@ -9,8 +9,7 @@ from typing import Any
 
 from ingest import fields
 from ingest.fields import Object
-from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused
-from schemas.words import Reason
+from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused, unreadable
 
 CANCELLED = "CANCELED"
 """`IN_PROGRESS` is a wish that the seller may still refuse: the units stay with the order."""
@@ -44,8 +43,7 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
             line = _line(number, item, (revision, seen_at_ms, ordered_at), nothing=nothing)
         except NotUnderstood as error:
             line_id = fields.ident_if_any(item, "lineItemId")
-            err = f"lineItems[{at}].{error}"
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=err, order=number, line=line_id))
+            refused.append(unreadable(f"lineItems[{at}].{error}", number, line_id))
             continue
         reason = _ignored(item, line)
         if reason is None:

@@ -17,14 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
 from ingest import fields
+from ingest.channels.ebay_calls import get
 from ingest.channels.ebay_order import lines, read_order
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
-from ingest.webhook import NotUnderstood, Refused
+from ingest.poll.rows import orders_of
+from ingest.webhook import Refused, unreadable
 from schemas.settings import Channel, Window
-from schemas.words import Reason
 
 __all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
@@ -83,11 +82,7 @@ def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
     else:
         span = f"[{_zulu(state.since)}..{'' if state.until is None else _zulu(state.until)}]"
         query = {"filter": f"lastmodifieddate:{span}", "limit": str(PER_PAGE), "offset": str(state.skip)}
-    return Request(
-        method="GET",
-        url=f"{channel.base_url}{PATH}?{urlencode(query)}",
-        headers={"authorization": f"Bearer {secrets[-1]}", "accept": "application/json"},
-    )
+    return get(channel, secrets[-1], f"{PATH}?{urlencode(query)}")
 
 
 def _zulu(ms: int) -> str:
@@ -135,8 +130,7 @@ def _lacking(rows: _Rows) -> tuple[Refused, ...]:
     """Say where eBay counts more orders than it shows: it has been seen to leave out what it cannot show itself."""
     if rows.count >= rows.total:
         return ()
-    err = f"{rows.count} orders shown, {rows.total} counted"
-    return (Refused(reason=Reason.UNKNOWN_SHAPE, err=err, order=""),)
+    return (unreadable(f"{rows.count} orders shown, {rows.total} counted", order=""),)
 
 
 def _narrower(state: State, rows: _Rows) -> Page[State] | Later:
@@ -166,22 +160,14 @@ def _by_offset(state: State, rows: _Rows) -> Page[State]:
 
 
 def _rows(body: bytes) -> _Rows | None:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    found = value.get("orders") if isinstance(value, dict) else None
+    value = fields.object_if_any(body) or {}
+    found = value.get("orders")
     if not isinstance(found, list):
         return None
-    orders, refused = list[Order](), list[Refused]()
-    for row in found:
-        try:
-            orders.append(_order(row))
-        except NotUnderstood as error:
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=_number(row)))
+    orders, refused = orders_of(found, _order, "orderId")
     total = value.get("total")
     counted = total if type(total) is int and total >= 0 else len(found)
-    return _Rows(count=len(found), total=counted, orders=tuple(orders), refused=tuple(refused))
+    return _Rows(count=len(found), total=counted, orders=orders, refused=refused)
 
 
 def _order(row: Any) -> Order:
@@ -189,7 +175,3 @@ def _order(row: Any) -> Order:
         raise fields.wrong("orders[]", "an object", row)
     modified = fields.instant(row.get("lastModifiedDate"), "lastModifiedDate")
     return Order(number=fields.ident(row, "orderId"), modified=modified, body=row)
-
-
-def _number(row: Any) -> str:
-    return fields.ident_if_any(row, "orderId") if isinstance(row, Mapping) else ""

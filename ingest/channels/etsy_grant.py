@@ -6,9 +6,9 @@ as in RFC 6749.  A refresh token is good for 90 days; a changed password ends th
 """
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from ingest import fields
+from ingest.channels import oauth
 from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
 from ingest.webhook import BadPayload, NotUnderstood
 from schemas.settings import Channel
@@ -23,12 +23,7 @@ def request(channel: Channel, secrets: Sequence[str]) -> Request:
     """Return the call that fetches a token; `auth_url` is the whole address where it is not the API's own."""
     keystring, refresh = secrets
     form = {"grant_type": "refresh_token", "client_id": keystring, "refresh_token": refresh}
-    return Request(
-        method="POST",
-        url=channel.auth_url or f"{channel.base_url}{PATH}",
-        headers={"content-type": "application/x-www-form-urlencoded", "accept": "application/json"},
-        body=urlencode(form).encode(),
-    )
+    return oauth.form(channel.auth_url or f"{channel.base_url}{PATH}", form)
 
 
 def read(answer: Answer) -> Token | Later | Denied:

@@ -18,7 +18,7 @@ from ingest.channels.etsy_calls import LIMIT, SECRETS, get, pause_ms
 from ingest.discover.kind import Found, Listed
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Request, refusal
-from ingest.webhook import BadPayload, NotUnderstood, TooLarge
+from ingest.webhook import NotUnderstood, TooLarge
 from schemas.settings import Channel
 
 __all__ = ["LIMIT", "SECRETS", "WHOLE", "read", "request", "start"]
@@ -82,10 +82,7 @@ def read(state: State, answer: Answer) -> Listed[State] | Later | Instead[State]
 
 
 def _rows(body: bytes) -> list[Object] | None:
-    try:
-        rows: Any = fields.parse_object(body).get("results")
-    except BadPayload:
-        return None
+    rows: Any = (fields.object_if_any(body) or {}).get("results")
     return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
 
 

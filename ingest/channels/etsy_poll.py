@@ -21,10 +21,9 @@ from ingest import fields
 from ingest.channels.etsy_calls import LIMIT, SECRETS, get, pause_ms
 from ingest.channels.etsy_receipt import SECOND, lines, modified, read_order
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, refusal
+from ingest.poll.rows import orders_of
 from ingest.poll.watermark import channel_now
-from ingest.webhook import BadPayload, NotUnderstood, Refused
 from schemas.settings import Channel
-from schemas.words import Reason
 
 __all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
@@ -105,7 +104,7 @@ def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] |
     rows = _rows(state, answer.body)
     if rows is None:
         return Later(why="the answer holds no receipts")
-    orders, bad = _orders(rows)
+    orders, bad = orders_of(rows, _order, "receipt_id", "receipt")
     if len(rows) >= PER_PAGE and not orders:
         return Later(why="no receipt of a whole page can be read")
     through, following = _step(state, rows, orders, channel_now(NO_DATE, answer.headers) - SETTLED_MS)
@@ -115,28 +114,21 @@ def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] |
 
 
 def _rows(state: State, body: bytes) -> Sequence[Any] | None:
-    try:
-        told = fields.parse_object(body)
-    except BadPayload:
+    told = fields.object_if_any(body)
+    if told is None:
         return None
     rows = [told] if state.only else told.get("results")
     return rows if isinstance(rows, list) else None
 
 
-def _orders(rows: Sequence[Any]) -> tuple[tuple[Order, ...], tuple[Refused, ...]]:
-    orders, refused = list[Order](), list[Refused]()
-    for row in rows:
-        try:
-            if not isinstance(row, dict):
-                raise fields.wrong("results[]", "an object", row)
-            orders.append(Order(number=fields.ident(row, "receipt_id"), modified=modified(row), body=row))
-        except NotUnderstood as error:
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"receipt: {error}", order=_number(row)))
-    return tuple(orders), tuple(refused)
+def _order(row: Any) -> Order:
+    if not isinstance(row, dict):
+        raise fields.wrong("results[]", "an object", row)
+    return Order(number=fields.ident(row, "receipt_id"), modified=modified(row), body=row)
 
 
 def _number(row: Any) -> str:
-    return fields.ident_if_any(row, "receipt_id") if isinstance(row, dict) else ""
+    return fields.ident_if_any(row, "receipt_id")
 
 
 def _rest(state: State) -> State | None:

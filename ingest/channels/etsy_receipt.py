@@ -8,8 +8,7 @@ money without line detail (open-api #513: they do not even move `updated_timesta
 
 from ingest import fields
 from ingest.fields import Object
-from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused
-from schemas.words import Reason
+from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused, unreadable
 
 CANCELED = frozenset({"canceled", "cancelled"})
 """The status, in lower case: Etsy's reference writes `canceled`, its answers `Canceled`."""
@@ -40,12 +39,7 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
             line = _line(order, number, item, times)
         except NotUnderstood as error:
             refused.append(
-                Refused(
-                    reason=Reason.UNKNOWN_SHAPE,
-                    err=f"transactions[{at}].{error}",
-                    order=number,
-                    line=fields.ident_if_any(item, "transaction_id"),
-                )
+                unreadable(f"transactions[{at}].{error}", number, fields.ident_if_any(item, "transaction_id"))
             )
             continue
         if isinstance(line, Line):

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 
 from ingest import fields, standard_webhooks
 from ingest.fields import Object
-from ingest.webhook import Headers, Line, NotUnderstood, Reading, Refused
-from schemas.words import Reason
+from ingest.webhook import Headers, Line, NotUnderstood, Reading, Refused, unreadable
 
 EVENT = "order.line"
 _TIME = re.compile(
@@ -87,14 +86,7 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
         try:
             lines.append(_line(number, item, times, seen))
         except NotUnderstood as error:
-            refused.append(
-                Refused(
-                    reason=Reason.UNKNOWN_SHAPE,
-                    err=f"lines[{at}].{error}",
-                    order=number,
-                    line=fields.ident_if_any(item, "lineId"),
-                )
-            )
+            refused.append(unreadable(f"lines[{at}].{error}", number, fields.ident_if_any(item, "lineId")))
     return Reading(order=number, lines=tuple(lines), refused=tuple(refused))
 
 

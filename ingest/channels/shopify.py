@@ -12,9 +12,8 @@ from types import MappingProxyType
 from ingest import fields
 from ingest.fields import Object
 from ingest.signature import hmac_base64, require
-from ingest.webhook import Headers, Ignored, Line, NotUnderstood, Reading, Refused
+from ingest.webhook import Headers, Ignored, Line, NotUnderstood, Reading, Refused, unreadable
 from schemas.compiled import maker
-from schemas.words import Reason
 
 WHOLE_ORDER = frozenset(
     {
@@ -117,14 +116,7 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
                 continue
             lines.append(_line(number, item, returned, (revision, seen_at_ms, ordered_at)))
         except NotUnderstood as error:
-            refused.append(
-                Refused(
-                    reason=Reason.UNKNOWN_SHAPE,
-                    err=f"line_items[{at}].{error}",
-                    order=number,
-                    line=fields.ident_if_any(item, "id"),
-                )
-            )
+            refused.append(unreadable(f"line_items[{at}].{error}", number, fields.ident_if_any(item, "id")))
     return Reading(order=number, lines=tuple(lines), ignored=tuple(ignored), refused=tuple(refused))
 
 

@@ -20,9 +20,8 @@ from ingest.channels import shopify_whole as whole
 from ingest.channels.shopify import read_order
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso
-from ingest.webhook import NotUnderstood, Refused
+from ingest.webhook import NotUnderstood, Refused, unreadable
 from schemas.settings import Channel, Window
-from schemas.words import Reason
 
 __all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
@@ -129,7 +128,7 @@ def _sorted_out(nodes: Sequence[Any]) -> tuple[list[Order], tuple[str, ...], lis
             else:
                 orders.append(whole.order(node, whole.lines(node), whole.refunds(node)))
         except NotUnderstood as error:
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=whole.number_of(node)))
+            refused.append(unreadable(f"order: {error}", whole.number_of(node)))
     return orders, tuple(pending), refused
 
 
@@ -148,7 +147,7 @@ def _piece(state: State, data: Object) -> Page[State] | Later:
     except NotUnderstood as error:
         part, order = None, None
         number = whole.number_of({"id": state.pending[0]})
-        refused = (Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=number),)
+        refused = (unreadable(f"order: {error}", number),)
     if part is not None:
         return Page(orders=(), through=None, next=replace(state, part=part), part=True)
     pending = state.pending[1:]

@@ -13,8 +13,7 @@ from datetime import UTC
 from ingest import fields
 from ingest.fields import Object
 from ingest.signature import hmac_base64, require
-from ingest.webhook import Headers, Ignored, Line, NotUnderstood, Reading, Refused
-from schemas.words import Reason
+from ingest.webhook import Headers, Ignored, Line, NotUnderstood, Reading, Refused, unreadable
 
 SNAPSHOTS = frozenset({"order.created", "order.updated", "order.restored"})
 NAME_ONLY = frozenset({"order.deleted"})
@@ -86,14 +85,7 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
         try:
             line = _line((number, status), item, (revision, seen_at_ms, ordered_at))
         except NotUnderstood as error:
-            refused.append(
-                Refused(
-                    reason=Reason.UNKNOWN_SHAPE,
-                    err=f"line_items[{at}].{error}",
-                    order=number,
-                    line=fields.ident_if_any(item, "id"),
-                )
-            )
+            refused.append(unreadable(f"line_items[{at}].{error}", number, fields.ident_if_any(item, "id")))
             continue
         if line.sku or line.listing_id:
             lines.append(line)

@@ -10,27 +10,21 @@ There is no key to read on from, so pages overlap by one row: the next one is on
 has been read.  Where it does not, something before it was removed, and the page before it is read again.
 """
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
-
-import orjson
 
 from ingest import fields
+from ingest.channels.woocommerce_calls import LIMIT, PER_PAGE, SECRETS, get
 from ingest.discover.kind import Found, Listed
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Request, refusal
 from ingest.webhook import NotUnderstood
-from schemas.settings import Channel, Window
+from schemas.settings import Channel
 
-LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
-"""WooCommerce has no limit of its own; this is politeness to a small server."""
+__all__ = ["LIMIT", "SECRETS", "WHOLE", "read", "request", "start"]
+
 WHOLE = True
-SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")
-PER_PAGE = 100
-"""The API's own maximum."""
 NO_STOCK = frozenset({"grouped", "external"})
 """Types of product that are never sold themselves."""
 FIELDS = "id,parent_id,type,sku,manage_stock"
@@ -61,12 +55,7 @@ def start() -> State:
 def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
     """Return the call for one page."""
     query = {"per_page": str(PER_PAGE), "offset": str(state.offset), "orderby": "id", "order": "asc"}
-    credentials = b64encode(":".join(secrets).encode()).decode()
-    return Request(
-        method="GET",
-        url=f"{channel.base_url}/wp-json/wc/v3/{_path(state)}?{urlencode({**query, '_fields': FIELDS}, safe=',')}",
-        headers={"authorization": f"Basic {credentials}", "accept": "application/json"},
-    )
+    return get(channel, secrets, _path(state), {**query, "_fields": FIELDS})
 
 
 def _path(state: State) -> str:
@@ -115,11 +104,8 @@ def _after(state: State) -> State | None:
 
 def _rows(body: bytes) -> list[tuple[int, Object]] | None:
     """Return rows and their ids; None where they do not stand in the order of their ids."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(value, list):
+    value = fields.list_if_any(body)
+    if value is None:
         return None
     rows: list[tuple[int, Object]] = [
         (row["id"], row) for row in value if isinstance(row, dict) and type(row.get("id")) is int and row["id"] > 0

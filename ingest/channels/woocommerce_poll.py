@@ -14,31 +14,22 @@ before it: where that is so, nothing was skipped.  Orders can only leave a secon
 too far on is asked for again further back.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlencode
-
-import orjson
 
 from ingest import fields
 from ingest.channels.woocommerce import read_order
+from ingest.channels.woocommerce_calls import LIMIT, PER_PAGE, SECRETS, get
 from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso, refusal
-from ingest.webhook import NotUnderstood, Refused
-from schemas.settings import Channel, Window
-from schemas.words import Reason
+from ingest.poll.rows import orders_of
+from schemas.settings import Channel
 
 __all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
-LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
-"""WooCommerce has no limit of its own; this is politeness to a small server."""
-SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")
-PER_PAGE = 100
-"""The API's own maximum."""
 SECOND = 1_000
 LEAP = 1_800_000
 """Half an hour: no zone puts its clock back by less."""
@@ -92,12 +83,7 @@ def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
         query["modified_before"] = iso(state.before)
     if state.walk is not None:
         query |= {"orderby": "id", "offset": str(state.walk.offset)}
-    credentials = b64encode(":".join(secrets).encode()).decode()
-    return Request(
-        method="GET",
-        url=f"{channel.base_url}/wp-json/wc/v3/orders?{urlencode(query, safe=',:')}",
-        headers={"authorization": f"Basic {credentials}", "accept": "application/json"},
-    )
+    return get(channel, secrets, "orders", query)
 
 
 def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] | Denied:
@@ -105,37 +91,19 @@ def read(state: State, answer: Answer) -> Page[State] | Later | Instead[State] |
     refused = refusal(answer)
     if refused is not None:
         return refused
-    rows = _rows(answer.body)
+    rows = fields.list_if_any(answer.body)
     if rows is None:
         return Later(why="the answer is not a list of orders")
-    orders, bad = _orders(rows)
+    orders, bad = orders_of(rows, _order, "id")
     if state.walk is not None:
-        return _walked(state, state.walk, rows, Page(orders=tuple(orders), through=None, next=None, refused=tuple(bad)))
+        return _walked(state, state.walk, rows, Page(orders=orders, through=None, next=None, refused=bad))
     if state.include:
-        return Page(orders=tuple(orders), through=None, next=None, refused=tuple(bad))
+        return Page(orders=orders, through=None, next=None, refused=bad)
     full = len(rows) >= PER_PAGE
     if full and not orders:
         return Later(why="no order of a whole page can be read")
     through, following = _step(state, orders, full=full)
-    return Page(orders=tuple(orders), through=through, next=following, refused=tuple(bad))
-
-
-def _rows(body: bytes) -> list[Any] | None:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, list) else None
-
-
-def _orders(rows: Sequence[Any]) -> tuple[list[Order], list[Refused]]:
-    orders, refused = list[Order](), list[Refused]()
-    for row in rows:
-        try:
-            orders.append(_order(row))
-        except NotUnderstood as error:
-            refused.append(Refused(reason=Reason.UNKNOWN_SHAPE, err=f"order: {error}", order=_number(row)))
-    return orders, refused
+    return Page(orders=orders, through=through, next=following, refused=bad)
 
 
 def _order(row: Any) -> Order:
@@ -144,13 +112,6 @@ def _order(row: Any) -> Order:
     body: Object = row
     modified = fields.instant(body.get("date_modified_gmt"), "date_modified_gmt", UTC)
     return Order(number=fields.ident(body, "id"), modified=modified, body=body)
-
-
-def _number(row: Any) -> str:
-    try:
-        return fields.ident(row, "id") if isinstance(row, Mapping) else ""
-    except NotUnderstood:
-        return ""
 
 
 def _in_order(times: Sequence[int]) -> bool:
@@ -182,7 +143,7 @@ def _step(state: State, orders: Sequence[Order], *, full: bool) -> tuple[int | N
 def _walked(state: State, walk: Walk, rows: Sequence[Any], page: Page[State]) -> Page[State] | Later:
     """Take a page of one second that is read by number; with one that is not full the second is done."""
     try:
-        numbers = [int(_number(row)) for row in rows]
+        numbers = [int(fields.ident_if_any(row, "id")) for row in rows]
     except ValueError:
         return Later(why="an order of the page has no number")
     if numbers != sorted(numbers):

@@ -7,7 +7,6 @@ retries; only an administrator or the API switches it on.  The count of failures
 disables it again, a success takes it to zero.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from ingest import fields
+from ingest.channels.woocommerce_calls import PER_PAGE, SECRETS, get, put
 from ingest.poll.kind import Answer, Denied, Later, Request, refusal
 from ingest.poll.watch import Hook, Hooks, Revived
 from ingest.webhook import NotUnderstood
@@ -23,11 +23,9 @@ from schemas.settings import Channel
 
 __all__ = ["SECRETS", "TOPICS", "look", "read", "request", "revive"]
 
-SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")
 TOPICS = ("order.created", "order.updated")
 ON, PAUSED = "active", "paused"
 """A third word, `disabled`, is what failures come to; a webhook is `paused` by an administrator alone."""
-PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +48,10 @@ def revive(number: str) -> State:
 
 def request(channel: Channel, secrets: Sequence[str], state: State) -> Request:
     """Return the call."""
-    root = f"{channel.base_url}/wp-json/wc/v3/webhooks"
-    credentials = b64encode(":".join(secrets).encode()).decode()
-    headers = {"authorization": f"Basic {credentials}", "accept": "application/json"}
     if state.revive:
-        body = orjson.dumps({"status": ON})
-        told = headers | {"content-type": "application/json"}
-        return Request(method="PUT", url=f"{root}/{state.revive}", headers=told, body=body)
-    query = f"per_page={PER_PAGE}&page={state.page}&orderby=id&order=asc"
-    return Request(method="GET", url=f"{root}?{query}", headers=headers)
+        return put(channel, secrets, f"webhooks/{state.revive}", orjson.dumps({"status": ON}))
+    query = {"per_page": str(PER_PAGE), "page": str(state.page), "orderby": "id", "order": "asc"}
+    return get(channel, secrets, "webhooks", query)
 
 
 def read(channel: Channel, state: State, answer: Answer) -> Hooks[State] | Revived | Later | Denied:
@@ -66,9 +59,8 @@ def read(channel: Channel, state: State, answer: Answer) -> Hooks[State] | Reviv
     refused = refusal(answer)
     if refused is not None:
         return refused
-    try:
-        value = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
+    value = fields.json_if_any(answer.body)
+    if value is None:
         return Later(why="the answer about webhooks cannot be read")
     if state.revive:
         on = isinstance(value, dict) and value.get("status") == ON

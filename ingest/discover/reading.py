@@ -12,7 +12,7 @@ from ingest.discover.kind import Discovery, Found, Listed
 from ingest.poll.ask import Asker
 from ingest.poll.grant import Tokens
 from ingest.poll.kind import Answer, Denied, Later, Request
-from ingest.poll.pace import backoff_ms
+from ingest.poll.pace import backoff_ms, wait_ms
 from ingest.replay import Advance
 from schemas.cluster import now_ms
 from schemas.settings import Channel
@@ -20,8 +20,8 @@ from schemas.settings import Channel
 LOG = logging.getLogger(__name__)
 TRIES = 5
 """Failures in a row after which the channel counts as away."""
-FIRST_MS, LONGEST_MS, ASKED_MAX_MS = 1_000, 60_000, 600_000
-"""The first and the longest wait of our own, and the longest that a channel may ask for."""
+FIRST_MS, LONGEST_MS = 1_000, 60_000
+"""The first and the longest wait of our own."""
 
 
 class Away(Exception):  # noqa: N818 - named for the reaction it demands
@@ -83,6 +83,6 @@ async def _again(verdict: Later, failures: int, means: Means) -> None:
     if failures >= TRIES:
         raise Away(f"{verdict.why}, {failures} times in a row")
     own = backoff_ms(failures, FIRST_MS, LONGEST_MS, random.random())  # noqa: S311 - jitter is no secret
-    wait = own if verdict.after_ms is None else min(max(verdict.after_ms, 1), ASKED_MAX_MS)
+    wait = wait_ms(verdict.after_ms, own)
     LOG.warning("%s; again in %d ms", verdict.why, wait)
     await means.sleep_ms(wait)

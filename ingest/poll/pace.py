@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from schemas.settings import Window
 
+ASKED_MAX_MS = 600_000
+"""The longest that a channel may ask us to wait."""
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -38,6 +41,11 @@ class Pace:
             for bucket in self._buckets:
                 bucket.tokens -= 1
         return wait
+
+
+def wait_ms(asked_ms: int | None, own_ms: int) -> int:
+    """Return how long to wait where a channel has asked for `asked_ms`, and we would `own_ms` where it names none."""
+    return own_ms if asked_ms is None else min(max(asked_ms, 1), ASKED_MAX_MS)
 
 
 def backoff_ms(failures: int, first_ms: int, longest_ms: int, luck: float) -> int:

@@ -10,10 +10,9 @@ from ingest.message import Arrival, Message
 from ingest.poll.held import Known, LineKey
 from ingest.poll.kind import Order, Page, Poll
 from ingest.poll.snapshot import Seen, changed, gone
-from ingest.webhook import NotUnderstood, Refused, TooLarge
+from ingest.webhook import NotUnderstood, Refused, TooLarge, unreadable
 from schemas.codec import decode
 from schemas.records import OrderConfirmed
-from schemas.words import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,4 +87,4 @@ def letter_id(message: Message) -> str:
 
 
 def _refused(order: Order, error: Exception) -> Refused:
-    return Refused(reason=Reason.UNKNOWN_SHAPE, err=str(error), order=order.number)
+    return unreadable(str(error), order.number)
