@@ -85,3 +85,18 @@ def test_publishers_stand_by_and_pollers_never_double(serving: Sequence[Any]) ->
         if workload.component == "poller":
             assert workload.spec["replicas"] == 1, workload.name
             assert workload.spec["strategy"] == {"type": "Recreate"}, workload.name
+
+
+def test_a_second_account_of_a_kind_is_a_copy_of_its_folder(k8s: Path) -> None:
+    """Whatever a folder brings bears the channel's name, so that a copy with another name stands beside it."""
+    for name in kustomize.CHANNELS:
+        folder = k8s / "channels" / name
+        made = [one["metadata"]["name"] for one in kustomize.resources(folder)]
+        for patch in kustomize.patches(folder):
+            pod = patch["spec"]["template"]["spec"]
+            (container,) = pod["containers"]
+            made += [volume["name"] for volume in pod["volumes"]]
+            made += [mount["mountPath"] for mount in container["volumeMounts"]]
+            made += [variable["name"].lower().replace("_", "-") for variable in container["env"]]
+        assert len(made) > 1, name
+        assert [one for one in made if name not in one] == [], name
