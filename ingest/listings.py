@@ -7,6 +7,7 @@ from collections.abc import Callable
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from ingest import metrics
+from ingest.follower import Follower
 from schemas import codec
 from schemas.channel_records import Listing
 from schemas.config import Config
@@ -19,7 +20,7 @@ BATCH = 500
 POLL_S = 0.2
 
 
-class Listings:
+class Listings(Follower):
     """
     A view that one thread keeps up to date; `changes` counts what it took up.
 
@@ -33,31 +34,15 @@ class Listings:
 
     def __init__(self, config: Config) -> None:
         """Remember where to read; `start` begins."""
+        super().__init__("listings")
         self.changes = 0
         self._config = config
         self._table: dict[bytes, dict[int, Listing]] = {}
-        self._stopped = threading.Event()
-        self._loaded = threading.Event()
         self._settled = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listings", daemon=True)
-
-    def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
-
-    @property
-    def loaded(self) -> bool:
-        """Say whether everything that stood in the topic at the start has been read."""
-        return self._loaded.is_set()
 
     def settle(self) -> None:
         """Block until loaded or closed."""
         self._settled.wait()
-
-    @property
-    def alive(self) -> bool:
-        """Say whether the view is being kept up to date."""
-        return self._thread.is_alive()
 
     def find(self, channel: str, listing_id: str) -> Listing | None:
         """Return a listing, None where there is none."""
@@ -66,10 +51,8 @@ class Listings:
 
     def close(self) -> None:
         """Stop reading."""
-        self._stopped.set()
         self._settled.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().close()
 
     def _run(self) -> None:
         partitions = range(self._config.kafka.partitions)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from ingest.follower import Follower
 from ingest.poll.held import Held, Known, LineKey
 from ingest.poll.held_disk import Disk, Lost, opened, put_aside
 from schemas.cluster import now_ms, topic_ids
@@ -30,40 +31,19 @@ class IndexLost(Exception):  # noqa: N818 - named for the reaction it demands
     """The index on disk has become unusable and was put aside: start again."""
 
 
-class Following:
+class Following(Follower):
     """The index behind a lock, kept up to date by a thread."""
 
     def __init__(self, config: Config, channel: str) -> None:
         """Remember where to read; `start` begins."""
+        super().__init__("held")
         self._config, self._channel = config, channel
         self._folder = Path(config.ingest.state_dir) if config.ingest.state_dir else None
         self._disk: Disk | None = None
         self._held = Held(channel, loading=True)
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._loaded = threading.Event()
         self._forgotten_at = -math.inf
         self._unread = {*range(config.kafka.partitions)}
-        self._thread = threading.Thread(target=self._run, name="held", daemon=True)
-
-    def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Block until all that stood in the topic at the start is in the index, or the thread has ended."""
-        while self._thread.is_alive() and not self._loaded.wait(POLL_S):
-            pass
-
-    @property
-    def loaded(self) -> bool:
-        """Say whether all that stood in the topic at the start is in the index."""
-        return self._loaded.is_set()
-
-    @property
-    def alive(self) -> bool:
-        """Say whether the index is kept up to date."""
-        return self._thread.is_alive()
 
     def lines(self, order: str) -> Mapping[LineKey, Known]:
         """Return the newest states of an order's lines, by the channel's number.  Raises `IndexLost`."""
@@ -86,12 +66,6 @@ class Following:
         """Return the orders, by `order_prefix`, with a line that may have left them.  Raises `IndexLost`."""
         with self._lock, self._guarded():
             return [*self._held.torn()]
-
-    def close(self) -> None:
-        """Stop following."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _guarded(self) -> "_Guard":
         return _Guard(self._folder, self._channel)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from ingest.follower import Follower
 from schemas.channel_records import Wake
 from schemas.codec import WireError, decode
 from schemas.config import Config
@@ -19,27 +20,21 @@ WAITING_MAX = 10_000
 _OUTSIDE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - the library's public names
 
 
-class WakeReader:
+class WakeReader(Follower):
     """Follows the log in a thread; `ring` is called in that thread when this channel is woken."""
 
     def __init__(self, config: Config, channel: str, ring: Callable[[], None]) -> None:
         """Remember where to read; `start` begins."""
+        super().__init__("wakes")
         self._config, self._key, self._ring = config, channel.encode(), ring
         self._found: list[tuple[int, str]] = []
         self._position = 0
         self._lock = threading.Lock()
-        self._stopped, self._loaded = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="wakes", daemon=True)
 
-    def start(self, woken: int) -> None:
+    def start(self, woken: int = 0) -> None:
         """Read from this offset on, from the log's beginning where it does not hold it."""
         self._position = woken
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Block until all that stood in the log at the start has been read, or as much as may wait, or `close`."""
-        while self._thread.is_alive() and not self._loaded.wait(POLL_S):
-            pass
+        super().start()
 
     @property
     def alive(self) -> bool:
@@ -51,12 +46,6 @@ class WakeReader:
         with self._lock:
             found, self._found = self._found, []
             return found, self._position
-
-    def close(self) -> None:
-        """Stop following."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         settings = self._config.kafka.consumer("poll-wakes", enable_partition_eof="true", fetch_wait_max_ms=100)

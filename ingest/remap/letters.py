@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from ingest.follower import Follower
 from ingest.lines import FindListing
 from ingest.remap.mapped import Mapped, mapped
 from ingest.remap.waiting import Stuck, Waiting
@@ -22,39 +23,18 @@ LETTERS_MAX = 100_000
 """Letters that are kept in mind, about 1 KB each; from the first that does not fit on, all are read again later."""
 
 
-class Letters:
+class Letters(Follower):
     """The unmapped lines behind a lock, kept up to date by a thread."""
 
     def __init__(self, config: Config, most: int = LETTERS_MAX) -> None:
         """Remember where to read; `start` begins."""
+        super().__init__("letters")
         self._config, self._most = config, most
         self._topic = config.kafka.topic(STOCK_DEADLETTER)
         self._waiting = Waiting(most)
         self._first_missed: dict[int, int] = {}
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._loaded = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="letters", daemon=True)
         self.changes = 0
-
-    def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
-
-    @property
-    def loaded(self) -> bool:
-        """Say whether all that stood in the topic at the start has been read."""
-        return self._loaded.is_set()
-
-    @property
-    def alive(self) -> bool:
-        """Say whether the topic is being followed."""
-        return self._thread.is_alive()
-
-    def wait(self) -> None:
-        """Block until loaded or closed, or until the thread has ended for another reason."""
-        while self._thread.is_alive() and not self._loaded.wait(POLL_S):
-            pass
 
     def ready(self, find: FindListing, most: int, now_ms: int) -> list[tuple[Stuck, Mapped]]:
         """Return at most so many lines whose listing is there, with their records."""
@@ -80,12 +60,6 @@ class Letters:
         """Return how many lines wait, by channel, and how many letters there was no room for."""
         with self._lock:
             return self._waiting.counts(), self._waiting.missed
-
-    def close(self) -> None:
-        """Stop following."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         settings = self._config.kafka.consumer("ingest-remap", enable_partition_eof="true", fetch_wait_max_ms=100)
