@@ -40,7 +40,7 @@ def kustomization(folder: Path) -> Manifest:
 
 def resources(folder: Path) -> Iterator[Manifest]:
     """Yield the manifests that a folder's kustomization names."""
-    for name in kustomization(folder)["resources"]:
+    for name in kustomization(folder).get("resources", []):
         path = folder / name
         yield from resources(path) if path.is_dir() else _documents(path)
 

@@ -2,14 +2,17 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ingest.channels.calls import POLLS
 from publishers.channels import KINDS
-from schemas.settings import Config
+from schemas.config import parse
+from schemas.settings import Config, Kind
 from tests.k8s import kustomize
 
 
@@ -22,12 +25,28 @@ def test_a_channel_is_added_by_a_line_that_is_there(k8s: Path) -> None:
     assert all(kustomize.kustomization(k8s / "channels" / name)["kind"] == "Component" for name in kustomize.CHANNELS)
 
 
+def test_every_kind_of_channel_can_be_added() -> None:
+    """Nobody has to invent manifests: there is an example of each kind that there is code for."""
+    added = parse(tomllib.loads(kustomize.text(kustomize.CHANNELS)))
+
+    assert {channel.kind for channel in added.channels} == {*Kind}
+
+
 def test_every_channel_has_its_parts(deployment: Config, workloads: Sequence[Any]) -> None:
-    """Every channel has a poller, one that can be told a level a publisher, one with queues their reader; no more."""
-    for channel in deployment.channels:
-        parts = ["poller", *(["publisher"] if channel.kind in KINDS else []), *(["queue"] if channel.queues else [])]
-        assert {one.name for one in workloads if one.channel == channel.name} == {f"{p}-{channel.name}" for p in parts}
-    assert {one.channel for one in workloads} - {None} == set(deployment.channel_names)
+    """One that can be asked has a poller, one that can be told a publisher, one with queues their reader; no more."""
+    wanted = {
+        f"{part}-{channel.name}"
+        for channel in deployment.channels
+        for part, needed in {
+            "poller": channel.kind in POLLS,
+            "publisher": channel.kind in KINDS,
+            "queue": bool(channel.queues),
+        }.items()
+        if needed
+    }
+
+    assert {one.name for one in workloads if one.channel} == wanted
+    assert {one.channel for one in workloads} - {None} <= set(deployment.channel_names)
 
 
 def test_the_files_of_a_channel_bear_its_name(k8s: Path, added: Sequence[str], deployment: Config) -> None:

@@ -35,7 +35,7 @@ def test_kustomize_is_given_every_file(k8s: Path) -> None:
     """A file that no kustomization names would never reach a cluster."""
     for folder in (k8s, k8s / "base", k8s / "publishers", *(k8s / "channels" / name for name in kustomize.CHANNELS)):
         named = kustomize.kustomization(folder)
-        whole = {*named["resources"], *(patch["path"] for patch in named.get("patches", []))}
+        whole = {*named.get("resources", []), *(patch["path"] for patch in named.get("patches", []))}
         files = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
         folders = {path.name for path in folder.iterdir() if path.is_dir()} - {"channels"}
         assert whole == files | folders, folder.name
