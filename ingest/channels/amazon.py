@@ -6,7 +6,7 @@ Facts: amzn/selling-partner-api-models `schemas/notifications/OrderChangeNotific
 bridge because it knows a token that we share with it.  A notification is a snapshot of the whole order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -122,14 +122,9 @@ def _read(number: str, summary: Object, items: Sequence[Object], times: tuple[in
     status = fields.text(summary, "OrderStatus")
     if not status:
         raise NotUnderstood("OrderStatus: missing")
-    lines, refused = list[Line](), list[Refused]()
-    for at, item in enumerate(items):
-        try:
-            lines.append(_line(number, holding(status), item, times))
-        except NotUnderstood as error:
-            refused.append(unreadable(f"OrderItems[{at}].{error}", number, fields.ident_if_any(item, "OrderItemId")))
-    kept, twice = once_each(lines)
-    return Reading(order=number, lines=kept, refused=(*refused, *twice), poll=not items)
+    place = ("OrderItems", "OrderItemId")
+    lines, refused = lines_of(number, items, place, lambda item: _line(number, holding(status), item, times))
+    return Reading(order=number, lines=lines, refused=refused, poll=not items)
 
 
 def _line(order: str, status: Holding, item: Object, times: tuple[int, int, int]) -> Line:
@@ -153,10 +148,27 @@ def _line(order: str, status: Holding, item: Object, times: tuple[int, int, int]
     )
 
 
-def once_each(lines: Sequence[Line]) -> tuple[tuple[Line, ...], tuple[Refused, ...]]:
-    """Return the lines, and what names a line again: two states of one line as of one revision lose units."""
-    kept: dict[str, Line] = {}
-    twice = [line for line in lines if kept.setdefault(line.line, line) is not line]
-    return tuple(kept.values()), tuple(
-        unreadable("an order item's id is given twice", item.order, item.line) for item in twice
-    )
+def lines_of(
+    number: str, items: Sequence[Object], place: tuple[str, str], read: Callable[[Object], Line]
+) -> tuple[tuple[Line, ...], tuple[Refused, ...]]:
+    """
+    Return an order's lines, and what is no line or names one again: two states of one as of one revision lose units.
+
+    Args:
+        number: the order's.
+        items: what it lists.
+        place: the list's name, and the name of an item's id, for what cannot be read.
+        read: returns an item's line; raises `NotUnderstood`.
+
+    """
+    name, key = place
+    kept, refused, twice = dict[str, Line](), list[Refused](), list[Refused]()
+    for at, item in enumerate(items):
+        try:
+            line = read(item)
+        except NotUnderstood as error:
+            refused.append(unreadable(f"{name}[{at}].{error}", number, fields.ident_if_any(item, key)))
+            continue
+        if kept.setdefault(line.line, line) is not line:
+            twice.append(unreadable("an order item's id is given twice", number, line.line))
+    return tuple(kept.values()), (*refused, *twice)

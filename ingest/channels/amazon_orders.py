@@ -7,10 +7,10 @@ was read two minutes later holds all of that second's changes.
 """
 
 from ingest import fields
-from ingest.channels.amazon import once_each
+from ingest.channels.amazon import lines_of
 from ingest.channels.amazon_units import Holding, holding, units
 from ingest.fields import Object
-from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused, unreadable
+from ingest.webhook import Ignored, Line, NotUnderstood, Reading
 
 SECOND = 1_000
 AMAZONS = "AMAZON"
@@ -43,14 +43,9 @@ def read_order(order: Object, seen_at_ms: int) -> Reading:
         return Reading(order=number, ignored=(Ignored.FULFILLED_BY_CHANNEL,) * max(1, len(items)))
     changed = fields.instant(order.get("lastUpdatedTime"), "lastUpdatedTime")
     times = (revision(changed), seen_at_ms, fields.instant(order.get("createdTime"), "createdTime"))
-    found, refused = list[Line](), list[Refused]()
-    for at, item in enumerate(items):
-        try:
-            found.append(_line(number, holding(status), item, times))
-        except NotUnderstood as error:
-            refused.append(unreadable(f"orderItems[{at}].{error}", number, fields.ident_if_any(item, "orderItemId")))
-    kept, twice = once_each(found)
-    return Reading(order=number, lines=kept, refused=(*refused, *twice))
+    place = ("orderItems", "orderItemId")
+    found, refused = lines_of(number, items, place, lambda item: _line(number, holding(status), item, times))
+    return Reading(order=number, lines=found, refused=refused)
 
 
 def _line(order: str, status: Holding, item: Object, times: tuple[int, int, int]) -> Line:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from ingest import fields
 from ingest.channels import oauth
-from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
-from ingest.webhook import BadPayload, NotUnderstood
+from ingest.poll.kind import Answer, Denied, Later, Request, Token
+from ingest.webhook import NotUnderstood
 from schemas.settings import Channel
 
 SECRETS = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")
@@ -27,14 +27,11 @@ def request(channel: Channel, secrets: Sequence[str]) -> Request:
 
 def read(answer: Answer) -> Token | Later | Denied:
     """Return what the answer means; a 400 names what is wrong with our credentials."""
-    if answer.status == 400:
-        return Denied(why="Amazon grants no access token: the client or the refresh token is refused")
-    refused = refusal(answer)
-    if refused is not None:
-        return refused
+    granted = oauth.granted(answer, "Amazon grants no access token: the client or the refresh token is refused")
+    if isinstance(granted, Later | Denied):
+        return granted
     try:
-        granted = fields.parse_object(answer.body)
         value, lasts_s = fields.text(granted, "access_token"), fields.integer(granted, "expires_in")
-    except (BadPayload, NotUnderstood) as error:
+    except NotUnderstood as error:
         return Later(why=f"the answer holds no access token: {error}")
     return Token(value=value, lasts_ms=lasts_s * 1_000) if value else Later(why="the answer's access token is empty")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from ingest import fields
 from ingest.channels import oauth
-from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
-from ingest.webhook import BadPayload, NotUnderstood
+from ingest.poll.kind import Answer, Denied, Later, Request, Token
+from ingest.webhook import NotUnderstood
 from schemas.settings import Channel
 
 SECRETS = ("API_KEY", "REFRESH_TOKEN")
@@ -28,16 +28,13 @@ def request(channel: Channel, secrets: Sequence[str]) -> Request:
 
 def read(answer: Answer) -> Token | Later | Denied:
     """Return what the answer means; a 400 says that the keystring or the refresh token is not good."""
-    if answer.status == 400:
-        return Denied(why="Etsy grants no access token: the keystring or the refresh token is refused")
-    refused = refusal(answer)
-    if refused is not None:
-        return refused
+    granted = oauth.granted(answer, "Etsy grants no access token: the keystring or the refresh token is refused")
+    if isinstance(granted, Later | Denied):
+        return granted
     try:
-        granted = fields.parse_object(answer.body)
         value, life_s = fields.text(granted, "access_token"), fields.integer(granted, "expires_in")
         successor = fields.text(granted, "refresh_token")
-    except (BadPayload, NotUnderstood) as error:
+    except NotUnderstood as error:
         return Later(why=f"the answer holds no access token: {error}")
     if not value or not 0 < life_s <= LIFE_MAX_S:
         return Later(why="the answer holds no access token")

@@ -1,12 +1,27 @@
-"""How tokens are bought (RFC 6749): a form, posted."""
+"""How tokens are bought (RFC 6749): a form is posted, an object comes back."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from ingest.poll.kind import Request
+from ingest import fields
+from ingest.poll.kind import Answer, Denied, Later, Request, refusal
+from ingest.webhook import BadPayload
 
 
-def form(url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Request:
+def form(url: str, wish: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Request:
     """Return the call that posts a form, with further `headers`."""
     told = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json", **(headers or {})}
-    return Request(method="POST", url=url, headers=told, body=urlencode(fields).encode())
+    return Request(method="POST", url=url, headers=told, body=urlencode(wish).encode())
+
+
+def granted(answer: Answer, denied: str) -> fields.Object | Later | Denied:
+    """Return the object that grants a token; a 400 says that the credentials are no good, in the words of `denied`."""
+    if answer.status == 400:
+        return Denied(why=denied)
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    try:
+        return fields.parse_object(answer.body)
+    except BadPayload as error:
+        return Later(why=f"the answer holds no access token: {error}")
