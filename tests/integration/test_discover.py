@@ -6,16 +6,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from ingest import discover_cli, import_cli
 from schemas.channel_records import Listing
 from schemas.codec import decode
 from schemas.config import load
 from schemas.topics import LISTING
+from tests.integration.outside import FAST, control, messages
 
 TOKENS = {"shopify": "shpat_secret", "woocommerce": "ck_one:cs_two"}
 ENV = {
@@ -23,7 +22,6 @@ ENV = {
     "LASTUNIT_SHOP_CONSUMER_KEY": "ck_one",
     "LASTUNIT_SHOP_CONSUMER_SECRET": "cs_two",
 }
-FAST = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
 PLAIN = 260
 """More than a page of either shop."""
 Said = tuple[int, dict[str, Any], str]
@@ -38,10 +36,8 @@ class Bench:
 
     def shop(self, word: str, **wish: Any) -> dict[str, Any]:
         """Drive the stand-in."""
-        body = json.dumps(wish).encode()
-        with urlopen(Request(f"{self.url}/_control/{word}", data=body), timeout=10) as answer:  # noqa: S310 - our own
-            told: dict[str, Any] = json.loads(answer.read())
-            return told
+        told: dict[str, Any] = control(self.url, word, **wish)
+        return told
 
     def discover(self, *argv: str) -> Said:
         """Run the command with `--json`; returns its exit code, what it says, and its standard error."""
@@ -61,22 +57,13 @@ class Bench:
 
     def listings(self) -> dict[str, Listing]:
         """Return the live listings by id."""
-        name, count = self.config.kafka.topic(LISTING), self.config.kafka.partitions
-        reader = Consumer(self.config.kafka.consumer("check", enable_partition_eof="true"))
-        reader.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in range(count)])
         found: dict[tuple[bytes, int], Listing] = {}
-        ends = 0
-        while ends < count:
-            message = reader.poll(20)
-            assert message is not None, "no answer from Kafka"
-            place = message.key() or b"", message.partition() or 0
-            if message.error():
-                ends += 1
-            elif message.value() is None:
+        for message in messages(self.config, LISTING):
+            place, value = (message.key() or b"", message.partition() or 0), message.value()
+            if value is None:
                 found.pop(place, None)
             else:
-                found[place] = decode(Listing, message.value() or b"")
-        reader.close()
+                found[place] = decode(Listing, value)
         return {listing.listing_id: listing for listing in found.values()}
 
 

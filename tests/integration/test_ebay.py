@@ -13,13 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from schemas.config import Config, load
+from schemas.config import load
+from tests.integration.outside import FAST, books, control, http, records, status
 
 TOKEN = "a-verification-token-of-32-characters-or-more"
 ENV = {
@@ -30,19 +28,8 @@ ENV = {
     "LASTUNIT_STOCK_TOKENS": "token",
 }
 FAKE = {"FAKE_WEBHOOK_SECRET": TOKEN, "FAKE_TOKEN": "app-id:cert-id"}
-FAST = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
 CALLS_MAX = 8
 """What a thousand forgeries may cost: a token, and a burst of unknown names."""
-
-
-def http(url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    """Return the status and the body of an answer."""
-    try:
-        with urlopen(Request(url, data=body, headers=headers or {}), timeout=20) as answer:  # noqa: S310 - our own addresses
-            return answer.status, answer.read()
-    except HTTPError as error:
-        with error:
-            return error.code, error.read()
 
 
 class Deployment:
@@ -55,19 +42,17 @@ class Deployment:
 
     def control(self, word: str, **wish: Any) -> Any:
         """Drive the stand-in."""
-        status, body = http(f"{self.ebay}/_control/{word}", json.dumps(wish).encode())
-        assert status == 200, body
-        return json.loads(body)
+        return control(self.ebay, word, **wish)
 
     def state(self) -> Any:
         """Return the stand-in's own books."""
-        return json.loads(http(f"{self.ebay}/_control/state")[1])
+        return books(self.ebay)
 
     def forged(self, number: int) -> int:
         """Send a notification that names a key of our own making; return the answer's status."""
         told = {"alg": "ecdsa", "kid": f"forged-{number}", "signature": "MEUCIQ==", "digest": "SHA1"}
         header = base64.b64encode(json.dumps(told).encode()).decode()
-        return http(self.webhooks, b'{"metadata":{"topic":"ORDER_CONFIRMATION"}}', {"X-EBAY-SIGNATURE": header})[0]
+        return status(self.webhooks, b'{"metadata":{"topic":"ORDER_CONFIRMATION"}}', X_EBAY_SIGNATURE=header)
 
 
 @pytest.fixture
@@ -92,24 +77,6 @@ def deployment(config_file: Callable[..., Path], service: Any, unused_tcp_port: 
     products = [{"sku": "TEE", "quantity": 1_000}, {"sku": "größe 44", "quantity": 1_000, "parent": "HEMD"}]
     made.control("catalogue", products=products)
     return made
-
-
-def records(config: Config, topic: str) -> list[dict[str, Any]]:
-    """Return every record of a topic, in each partition's order."""
-    name = config.kafka.topic(topic)
-    reader = Consumer(config.kafka.consumer("oracle", enable_partition_eof="true"))
-    parts = reader.list_topics(name, timeout=20).topics[name].partitions
-    reader.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in parts])
-    found, ends = list[dict[str, Any]](), 0
-    while ends < len(parts):
-        message = reader.poll(20)
-        assert message is not None, "no answer from Kafka"
-        if message.error():
-            ends += 1
-        elif message.value() is not None:
-            found.append(json.loads(message.value() or b""))
-    reader.close()
-    return found
 
 
 def test_a_sale_is_told_by_a_signed_notification_and_read_by_the_poller(
@@ -173,4 +140,4 @@ def test_while_the_key_server_is_away_ebay_is_told_to_come_again(deployment: Dep
 
 def attempts(deployment: Deployment) -> list[Any]:
     """Return the stand-in's attempts to deliver, in their order."""
-    return list(json.loads(http(f"{deployment.ebay}/_control/deliveries")[1])["deliveries"])
+    return list(json.loads(http(f"{deployment.ebay}/_control/deliveries"))["deliveries"])

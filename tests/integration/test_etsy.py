@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.integration.test_poller import FAST, Bench, http
+from tests.integration.outside import FAST, books, http
+from tests.integration.poll_bench import Bench
 
 SECRET = "whsec_RXRzeSdzIG5ldyBzZWNyZXQsIDI0"
 SHOP_ID = "12345678"
@@ -47,15 +47,10 @@ class Desk:
         sent = str(int(time.time()))
         key = base64.b64decode(SECRET.removeprefix("whsec_"))
         digest = hmac.new(key, f"msg_x.{sent}.".encode() + body, hashlib.sha256).digest()
-        headers = {
-            "webhook-id": "msg_x",
-            "webhook-timestamp": sent,
-            "webhook-signature": base64.b64encode(digest).decode(),
-        }
-        request = Request(f"http://{self.web}/webhooks/{path}", data=body, headers=headers)
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
-            told: dict[str, Any] = json.loads(answer.read())
-            return told
+        signature = base64.b64encode(digest).decode()
+        seal = {"webhook_id": "msg_x", "webhook_timestamp": sent, "webhook_signature": signature}
+        told: dict[str, Any] = json.loads(http(f"http://{self.web}/webhooks/{path}", body, **seal))
+        return told
 
 
 @pytest.fixture
@@ -78,7 +73,7 @@ def desk(config_file: Callable[..., Path], service: Any, eventually: Any) -> Des
     web = service("ingest", *run, "serve", "--config", str(bench.path), env=ENV)
     poller = service("poll", *run, "poll", "shop", "--config", str(bench.path), env=ENV)
     bench.control("webhook", url=f"http://{web.address}/webhooks/shop/order", time_scale=0.001)
-    eventually(lambda: json.loads(http(f"{base_url}/_control/state"))["calls"].get("calls", 0) >= 2)
+    eventually(lambda: books(base_url)["calls"].get("calls", 0) >= 2)
     return Desk(bench, web.address, poller.address)
 
 
@@ -100,7 +95,7 @@ def test_what_a_shop_sells_and_cancels_is_in_kafka_within_seconds(desk: Desk, ev
     units = [{"line_id": kept["lines"][0]["line_id"], "qty": 2}]
     desk.bench.control("refund", order_id=kept["order_id"], lines=units, restock_type="no_restock")
     desk.bench.control("cancel", order_id=lost["order_id"], reason="fraud")
-    assert http(f"http://{desk.poller}/poll", b"", "token") == b"reading\n"
+    assert http(f"http://{desk.poller}/poll", b"", Authorization="Bearer token") == b"reading\n"
     eventually(lambda: desk.bench.newest() == desk.bench.truth(), WITHIN_S)
     assert sorted(desk.bench.newest().values()) == [0, 0, 0, 2]
     assert desk.bench.records("stock.deadletter") == []

@@ -4,15 +4,13 @@ Webhooks of the stand-in channels into the web service: what ingest says a line 
 The stand-ins are written from the vendors' facts and know nothing of ingest; their own books are the oracle.
 """
 
-import json
 import sys
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import Consumer
 
 from schemas.config import load
+from tests.integration.outside import books, control, records
 
 SECRETS = {"shopify": "hush", "woocommerce": "hush", "generic": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 
@@ -21,20 +19,17 @@ class Shop:
     """A stand-in account, driven by its control endpoint."""
 
     def __init__(self, address: str) -> None:
-        self.url = f"http://{address}/_control"
+        self.url = f"http://{address}"
 
     def tell(self, what: str, **wish: Any) -> dict[str, Any]:
         """Make something happen in the shop."""
-        request = Request(f"{self.url}/{what}", data=json.dumps(wish).encode(), method="POST")  # noqa: S310 - http only
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - http only
-            told: dict[str, Any] = json.loads(answer.read())
-            return told
+        told: dict[str, Any] = control(self.url, what, **wish)
+        return told
 
     def state(self) -> dict[str, Any]:
         """Return the shop's own books."""
-        with urlopen(f"{self.url}/state", timeout=10) as answer:  # noqa: S310 - http only
-            books: dict[str, Any] = json.loads(answer.read())
-            return books
+        told: dict[str, Any] = books(self.url)
+        return told
 
 
 @pytest.mark.parametrize("kind", sorted(SECRETS))
@@ -85,21 +80,11 @@ def _shop_for_a_while(shop: Shop) -> None:
 
 def newest(path: Any) -> dict[str, tuple[str, int]]:
     """Return the SKU and units of the newest record of each line, by the contract's rule."""
-    config = load(path)
-    reader = Consumer(config.kafka.consumer("oracle", enable_partition_eof="true"))
-    reader.subscribe([config.kafka.topic("order.confirmed")])
     best: dict[str, dict[str, Any]] = {}
-    ends: set[int] = set()
-    while len(ends) < config.kafka.partitions:
-        for message in reader.consume(500, 0.1):
-            if message.error():
-                ends.add(message.partition() or 0)
-                continue
-            record = json.loads(message.value() or b"")
-            known = best.get(record["orderId"])
-            if known is None or _age(record) > _age(known):
-                best[record["orderId"]] = record
-    reader.close()
+    for record in records(load(path), "order.confirmed"):
+        known = best.get(record["orderId"])
+        if known is None or _age(record) > _age(known):
+            best[record["orderId"]] = record
     return {key: (record["sku"], record["qty"]) for key, record in best.items()}
 
 

@@ -10,118 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
-from schemas import codec
-from schemas.channel_records import Wake
-from schemas.config import load
-
-SECRETS = {
-    "shopify": {"FAKE_TOKEN": "shpat_secret"},
-    "woocommerce": {"FAKE_TOKEN": "ck_one:cs_two"},
-}
-ENV = {
-    "LASTUNIT_SHOP_ACCESS_TOKEN": "shpat_secret",
-    "LASTUNIT_SHOP_CONSUMER_KEY": "ck_one",
-    "LASTUNIT_SHOP_CONSUMER_SECRET": "cs_two",
-    "LASTUNIT_STOCK_TOKENS": "token",
-}
-FAST = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
-Lines = dict[tuple[str, str], int]
-
-
-def http(url: str, body: bytes | None = None, token: str = "") -> bytes:
-    """Return what a server on this machine answers."""
-    request = Request(url, data=body, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - our own addresses
-    with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
-        return bytes(answer.read())
-
-
-class Bench:
-    """One channel's deployment: its stand-in, its poller, and what Kafka holds."""
-
-    def __init__(self, path: Path, base_url: str, service: Any, name: str = "shop") -> None:
-        self.path, self.base_url, self.service, self.name = path, base_url, service, name
-        self.config = load(path)
-
-    def control(self, word: str, **wish: Any) -> Any:
-        """Drive the stand-in."""
-        return json.loads(http(f"{self.base_url}/_control/{word}", json.dumps(wish).encode()))
-
-    def truth(self) -> Lines:
-        """Return the units of every line as the stand-in itself says."""
-        state = json.loads(http(f"{self.base_url}/_control/state"))
-        lines = state["lines"]
-        return {(f"{self.name}_{line['order_id']}_{line['line_id']}", line["sku"]): line["qty"] for line in lines}
-
-    def sell(self, number: int, lines: int = 1, sku: str = "TEE") -> None:
-        """Let shoppers place so many orders."""
-        for _ in range(number):
-            sold = [{"sku": f"{sku}-{i}", "qty": 1 + i % 3} for i in range(lines)]
-            assert self.control("sell", lines=sold, respect_levels=False)["result"] == "sold"
-
-    def poller(self, *argv: str, ready: bool = True) -> Any:
-        """Start the poller."""
-        command = [sys.executable, "-m", "ingest", "poll", "shop", "--config", str(self.path), *argv]
-        return self.service("poll", *command, env=ENV, **({} if ready else {"ready": None}))
-
-    def once(self, *argv: str) -> int:
-        """Read one time; returns the exit code."""
-        child = self.poller("--once", *argv, ready=False)
-        return int(child.wait(60))
-
-    def records(self, topic: str) -> list[dict[str, Any]]:
-        """Return every record of a topic, in each partition's order."""
-        name = self.config.kafka.topic(topic)
-        reader = Consumer(self.config.kafka.consumer("bench", enable_partition_eof="true"))
-        parts = reader.list_topics(name, timeout=20).topics[name].partitions
-        reader.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in parts])
-        found, ends = list[dict[str, Any]](), 0
-        while ends < len(parts):
-            message = reader.poll(20)
-            assert message is not None, "no answer from Kafka"
-            if message.error():
-                ends += 1
-            elif message.value() is not None:
-                found.append(json.loads(message.value() or b""))
-        reader.close()
-        return found
-
-    def newest(self) -> Lines:
-        """Return the newest state of every line in `order.confirmed`, as its readers decide what is newest."""
-        states: dict[tuple[str, str], tuple[int, int, int]] = {}
-        for record in self.records("order.confirmed"):
-            if record["channel"] != self.name:
-                continue
-            key, state = (record["orderId"], record["sku"]), (record["revision"], record["seenAt"], record["qty"])
-            states[key] = max(states.get(key, state), state)
-        return {key: state[2] for key, state in states.items()}
-
-    def wake(self, *orders: str, channel: str = "shop") -> None:
-        """Do as `ingest` does for webhooks that name orders and do not say what they hold."""
-        producer = Producer(self.config.kafka.producer())
-        for order in orders:
-            wake = Wake(channel=channel, order=order, at=int(time.time() * 1000))
-            producer.produce(self.config.kafka.topic("ingest.wake"), codec.encode(wake), channel.encode())
-        assert producer.flush(20) == 0
-
-    def watermark(self) -> int:
-        """Return the channel's watermark, milliseconds."""
-        return int(self.records("ingest.watermark")[-1]["through"])
-
-
-def settings(kind: str, base_url: str, since: int, name: str = "shop") -> dict[str, object]:
-    return {
-        "name": name,
-        "kind": kind,
-        "since": since,
-        "base_url": base_url,
-        "orders_limit": FAST,
-        "poll_every_ms": 300,
-    }
+from tests.integration.outside import http
+from tests.integration.poll_bench import ENV, SECRETS, Bench, settings
 
 
 @pytest.fixture(params=["shopify", "woocommerce"])
@@ -209,8 +102,8 @@ def test_a_serving_poller_says_how_it_is_and_reads_when_asked(bench: Bench) -> N
     body = [http(f"http://{address}/{path}") for path in ("healthz", "readyz", "metrics")][-1]
     assert b"lastunit_ingest_poll_orders_total" in body
     with pytest.raises(OSError, match="401"):
-        http(f"http://{address}/poll", b"", "wrong")
-    assert http(f"http://{address}/poll", b"", "token") == b"reading\n"
+        http(f"http://{address}/poll", b"", Authorization="Bearer wrong")
+    assert http(f"http://{address}/poll", b"", Authorization="Bearer token") == b"reading\n"
     child.ask_to_end()
     assert child.wait(20) == 0
 

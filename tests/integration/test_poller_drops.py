@@ -4,7 +4,6 @@ Webhooks that never come, with ingest, the poller and the processor as they run:
 The stand-ins' own books are the oracle; they know nothing of us.
 """
 
-import json
 import sys
 import time
 from collections import Counter
@@ -14,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_poller import Bench, http, settings
+from tests.integration.outside import books
+from tests.integration.poll_bench import Bench, settings
 
 STOCK = 1_000
 KINDS = ("shopify", "woocommerce")
@@ -70,15 +70,9 @@ def levels(bench: Bench) -> dict[str, int]:
     return {record["sku"]: record["quantity"] for record in bench.records("stock.level")}
 
 
-def books(bench: Bench) -> dict[str, Any]:
-    """Return what the stand-in tells of itself."""
-    told: dict[str, Any] = json.loads(http(f"{bench.base_url}/_control/state"))
-    return told
-
-
 def on(bench: Bench) -> list[bool]:
     """Return of each webhook of the shop whether it is switched on."""
-    return [hook["active"] for hook in books(bench)["subscriptions"]]
+    return [hook["active"] for hook in books(bench.base_url)["subscriptions"]]
 
 
 def switch_off(bench: Bench, eventually: Any) -> None:
@@ -128,8 +122,8 @@ def test_webhooks_that_are_dropped_are_recovered_by_the_poll_and_nothing_counts_
     eventually(lambda: all(on(shops[1])), 20)
     for bench in shops:
         busy(bench, 120)
-    eventually(lambda: not any(books(bench)["webhooks"]["pending"] for bench in shops), 30)
-    assert all(books(bench)["webhooks"]["dropped"] for bench in shops)
+    eventually(lambda: not any(books(bench.base_url)["webhooks"]["pending"] for bench in shops), 30)
+    assert all(books(bench.base_url)["webhooks"]["dropped"] for bench in shops)
     expected = {sku: STOCK - taken(bench)[sku] for bench in shops for sku in skus(bench.name)}
     eventually(lambda: levels(shops[0]) == expected, 40)
     assert [bench.newest() for bench in shops] == [bench.truth() for bench in shops]

@@ -15,15 +15,14 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from ingest import import_cli, unmapped_cli
 from ingest.remap.letters import Letters
 from schemas.channel_records import Listing
 from schemas.config import load
+from tests.integration.outside import control, http, records
 
 SECRET, TOKEN = "hush", "let-me-in"
 NOW = int(time.time() * 1000)
@@ -63,29 +62,24 @@ class Bench:
         self.path, self.folder, self.web, self.fake = path, folder, web, fake
         self.config = load(path)
 
-    def send(self, url: str, body: bytes, **headers: str) -> dict[str, Any]:
-        """Post, and return the answer, which is a success."""
-        request = Request(url, data=body, headers={name.replace("_", "-"): text for name, text in headers.items()})  # noqa: S310 - our own addresses
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
-            told: dict[str, Any] = json.loads(answer.read())
-            return told
-
     def webhook(self, told: dict[str, Any], topic: str = "orders/updated") -> dict[str, Any]:
         """Send a signed order as Shopify would."""
         body = json.dumps(told).encode()
         signature = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
         headers = {"X_Shopify_Topic": topic, "X_Shopify_Hmac_Sha256": signature}
-        return self.send(f"http://{self.web.address}/webhooks/uk/order", body, **headers)
+        answer: dict[str, Any] = json.loads(http(f"http://{self.web.address}/webhooks/uk/order", body, **headers))
+        return answer
 
     def stock(self, **levels: int) -> None:
         """Count SKUs."""
         rows = [{"sku": sku, "kind": "set", "qty": qty, "adjustmentId": f"count-{sku}"} for sku, qty in levels.items()]
         url = f"http://{self.web.address}/stock/adjustments"
-        self.send(url, json.dumps({"adjustments": rows}).encode(), Authorization=f"Bearer {TOKEN}")
+        http(url, json.dumps({"adjustments": rows}).encode(), Authorization=f"Bearer {TOKEN}")
 
     def shop(self, word: str, **wish: Any) -> dict[str, Any]:
         """Make something happen in the WooCommerce shop."""
-        return self.send(f"http://{self.fake.address}/_control/{word}", json.dumps(wish).encode())
+        told: dict[str, Any] = control(f"http://{self.fake.address}", word, **wish)
+        return told
 
     def map(self, text: str) -> None:
         """Import listings."""
@@ -97,19 +91,7 @@ class Bench:
 
     def records(self, topic: str) -> list[dict[str, Any]]:
         """Return every record of a topic, in each partition's order."""
-        name, count = self.config.kafka.topic(topic), self.config.kafka.partitions
-        reader = Consumer(self.config.kafka.consumer("bench", enable_partition_eof="true"))
-        reader.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in range(count)])
-        found, ends = list[dict[str, Any]](), 0
-        while ends < count:
-            message = reader.poll(20)
-            assert message is not None, "no answer from Kafka"
-            if message.error():
-                ends += 1
-            elif message.value() is not None:
-                found.append(json.loads(message.value() or b""))
-        reader.close()
-        return found
+        return records(self.config, topic)
 
     def held(self, order_id: str) -> dict[str, tuple[str, int]]:
         """Return what a line holds of each SKU, and by which decision."""
@@ -191,8 +173,7 @@ def test_a_line_waits_for_its_listing_and_is_decided_when_it_comes(
     assert bench.levels() | {"SET": None} == {"TEE": 8, "CUP": 4, "SAUCER": 7, "SET": None}
     letters = [row for row in bench.records("stock.deadletter") if row["orderId"] == "uk_7_1"]
     assert {row["resolves"] for row in letters if row["resolves"]} == {letters[0]["deadLetterId"]}
-    with urlopen(f"http://{third.address}/metrics", timeout=5) as answer:
-        shown = answer.read().decode()
+    shown = http(f"http://{third.address}/metrics").decode()
     assert 'lastunit_ingest_unmapped_lines_count{channel="uk"} 0.0' in shown
     assert third.stop() == 0
 
