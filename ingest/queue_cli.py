@@ -7,30 +7,27 @@ Exit codes: 0 told to stop, 2 the configuration cannot be used, 3 Kafka did not 
 import argparse
 import asyncio
 import os
-import sys
-from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 
+from ingest.cli import NO_ANSWER, UNUSABLE, add_address, add_config, fail, named, remembered, require_topics
 from ingest.queue.address import region
-from ingest.queue.life import Order, serve
+from ingest.queue.life import QueueJob, serve
 from ingest.queue.sqs import Credentials
 from ingest.replay import Unreachable
 from schemas import logs
-from schemas.cluster import ClusterError, check
+from schemas.cluster import ClusterError
 from schemas.config import Channel, Config, ConfigError, Secrets, channel_secret, config_path, load
 from schemas.settings import Kind
 
-UNUSABLE, NO_ANSWER = 2, 3
 KEY, SECRET, SESSION = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("channel", help="the channel's name")
-    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    add_config(parser)
+    add_address(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,10 +36,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         config, secrets = load(config_path(args.config, os.environ)), Secrets(os.environ)
         channel = _channel(config, args.channel)
-        faults = check(config)
-        if faults:
-            return _fail(UNUSABLE, "\n".join(faults))
-        order = Order(
+        require_topics(config)
+        job = QueueJob(
             config=config,
             channel=channel,
             others={one.alias.lower(): one for one in config.channels if one.kind is channel.kind and one.alias},
@@ -50,24 +45,17 @@ def run(args: argparse.Namespace) -> int:
             host=args.host,
             port=args.port,
         )
-        asyncio.run(serve(order))
+        asyncio.run(serve(job))
     except ConfigError as error:
-        return _fail(UNUSABLE, str(error))
+        return fail(UNUSABLE, str(error))
     except (ClusterError, Unreachable, KafkaException) as error:
-        return _fail(NO_ANSWER, str(error))
+        return fail(NO_ANSWER, str(error))
     return 0
-
-
-def _fail(code: int, sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return code
 
 
 def _channel(config: Config, name: str) -> Channel:
     """Return the channel; raises `ConfigError` with every fault that keeps its queues from being read."""
-    if name not in config.channel_names:
-        raise ConfigError(f"no channel is named {name!r}; there are {', '.join(config.channel_names) or 'none'}")
-    channel = config.channel(name)
+    channel = named(config, name)
     if channel.kind is not Kind.AMAZON:
         raise ConfigError(f"channel {name} is of kind {channel.kind}, which has no queues")
     faults = [f"channels[{name}].queues: {url} names no AWS region" for url in channel.queues if not region(url)]
@@ -96,21 +84,3 @@ def credentials(secrets: Secrets, channel: str) -> Credentials | None:
 
 def _optional(secrets: Secrets, name: str) -> str | None:
     return secrets.one(name) if secrets.has(name) else None
-
-
-def remembered(read: Callable[[], Credentials | None]) -> Callable[[], Credentials | None]:
-    """
-    Return a reader that keeps the last good credentials while a file is being replaced.
-
-    Reads once at once, so that half a key raises `ConfigError` here and never later.
-    """
-    last = [read()]
-
-    def again() -> Credentials | None:
-        try:
-            last[0] = read()
-        except ConfigError:
-            return last[0]
-        return last[0]
-
-    return again

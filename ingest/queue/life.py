@@ -3,17 +3,15 @@
 import asyncio
 import logging
 import random
-import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aiobotocore.session import get_session
-from aiohttp import web
 
 from ingest.listings import Listings
+from ingest.process import announce, endpoint, serving, told_to_stop, until
 from ingest.producer import Producer
-from ingest.queue.endpoint import Health, build
+from ingest.queue.health import Health
 from ingest.queue.reader import Reader, Tools
 from ingest.queue.sorting import Seats, Sorted, sort
 from ingest.queue.sqs import Credentials, Queue
@@ -28,7 +26,7 @@ DRAIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class QueueJob:
     """What the command line asks for; `others` are the channels of the same kind by alias, in lower case."""
 
     config: Config
@@ -39,43 +37,32 @@ class Order:
     port: int
 
 
-async def serve(order: Order) -> None:
+async def serve(job: QueueJob) -> None:
     """Read until SIGTERM; raises whatever ends a reader otherwise."""
-    producer, listings, stopping = Producer(order.config), Listings(order.config), asyncio.Event()
+    producer, listings, stopping = Producer(job.config), Listings(job.config), told_to_stop()
     session = get_session()
-    queues = [Queue(url, order.channel.queue_endpoint, order.credentials, session) for url in order.channel.queues]
+    queues = [Queue(url, job.channel.queue_endpoint, job.credentials, session) for url in job.channel.queues]
     health = Health(threads=lambda: producer.alive and listings.alive, now_ms=now_ms)
-    runner = web.AppRunner(build(health), access_log=None)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     listings.start()
     try:
-        await runner.setup()
-        await web.TCPSite(runner, order.host, order.port).start()
-        await _until(stopping, asyncio.to_thread(listings.settle))
-        if not stopping.is_set():
-            health.readers = _readers(order, queues, producer, listings, stopping)
-            _announce(runner)
-            await _read(health.readers, stopping)
+        async with serving(endpoint(lambda: health.alive, lambda: health.unready), job.host, job.port) as runner:
+            await until(stopping, asyncio.to_thread(listings.settle))
+            if not stopping.is_set():
+                health.readers = _readers(job, queues, producer, listings, stopping)
+                # Not before: a line without a SKU could not be mapped.
+                announce(runner)
+                await _read(health.readers, stopping)
     finally:
-        await runner.cleanup()
         for queue in queues:
             await queue.close()
         await producer.close()
         await asyncio.to_thread(listings.close)
 
 
-async def _until(stopping: asyncio.Event, work: Coroutine[Any, Any, Any]) -> None:
-    """Wait for the work, but not beyond the word to stop."""
-    waiting = [asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    waiting[1].cancel()
-
-
 def _readers(
-    order: Order, queues: Sequence[Queue], producer: Producer, listings: Listings, stopping: asyncio.Event
+    job: QueueJob, queues: Sequence[Queue], producer: Producer, listings: Listings, stopping: asyncio.Event
 ) -> list[Reader]:
-    seats = Seats(own=order.channel, others=order.others, find=listings.find, lines_max=order.config.ingest.lines_max)
+    seats = Seats(own=job.channel, others=job.others, find=listings.find, lines_max=job.config.ingest.lines_max)
 
     def sorted_out(body: bytes) -> Sorted:
         return sort(body, seats, now_ms(), traceparent(None))
@@ -87,18 +74,12 @@ def _readers(
         sleep_ms=lambda ms: asyncio.sleep(ms / 1_000),
         luck=random.random,
     )
-    name, now = order.channel.name, now_ms()
+    name, now = job.channel.name, now_ms()
     return [
         Reader(channel=name, source=queue, tools=tools, stopping=stopping, moved_at=now)
         for queue in queues
         for _ in range(READERS)
     ]
-
-
-def _announce(runner: web.AppRunner) -> None:
-    """Say that messages are taken from now on: before, a line without a SKU could not be mapped."""
-    host, port = runner.addresses[0][:2]
-    print(f"READY {host}:{port}", flush=True)  # noqa: T201 - the runner waits for this line
 
 
 async def _read(readers: Sequence[Reader], stopping: asyncio.Event) -> None:

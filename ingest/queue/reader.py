@@ -17,7 +17,7 @@ from ingest.message import Message
 from ingest.poll.pace import backoff_ms
 from ingest.producer import Unavailable
 from ingest.queue.sorting import Sorted
-from ingest.queue.sqs import VISIBILITY_S, Letter, Refused, Trouble
+from ingest.queue.sqs import VISIBILITY_S, CredentialsRefused, Letter, Trouble
 
 LOG = logging.getLogger(__name__)
 BACKOFF_MS, BACKOFF_MAX_MS = 200, 60_000
@@ -114,7 +114,7 @@ class Reader:
     async def _wait(self, trouble: Trouble) -> None:
         labels = (self.channel, self.source.name)
         self._failures += 1
-        self.denied = isinstance(trouble, Refused)
+        self.denied = isinstance(trouble, CredentialsRefused)
         metrics.FAILURES.labels(*labels).set(self._failures)
         metrics.DENIED.labels(*labels).set(self.denied)
         wait = backoff_ms(self._failures, BACKOFF_MS, BACKOFF_MAX_MS, self.tools.luck())

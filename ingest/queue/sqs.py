@@ -57,7 +57,7 @@ class Trouble(Exception):  # noqa: N818 - named for the reaction it demands
     """The queue did not answer as it should: ask again later."""
 
 
-class Refused(Trouble):
+class CredentialsRefused(Trouble):
     """The credentials are refused: somebody has to look."""
 
 
@@ -165,7 +165,7 @@ class Queue:
         except ClientError as error:
             raise _judged(error) from None
         except (NoCredentialsError, PartialCredentialsError) as error:
-            raise Refused(type(error).__name__) from None
+            raise CredentialsRefused(type(error).__name__) from None
         except (BotoCoreError, OSError, TimeoutError) as error:
             raise Trouble(type(error).__name__) from None
 
@@ -193,4 +193,4 @@ def _judged(error: ClientError) -> Trouble:
     code = str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     denied = code in REFUSED or (status in (401, 403) and code not in BUSY)
-    return Refused(code) if denied else Trouble(code or str(status))
+    return CredentialsRefused(code) if denied else Trouble(code or str(status))

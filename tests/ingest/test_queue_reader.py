@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError
 from ingest.lines import Messages
 from ingest.message import Message
 from ingest.producer import Unavailable
-from ingest.queue.endpoint import STILL_MS, Health
+from ingest.queue.health import STILL_MS, Health
 from ingest.queue.reader import Reader, Tools
 from ingest.queue.sorting import Sorted
-from ingest.queue.sqs import Letter, Refused, Trouble, _judged
+from ingest.queue.sqs import CredentialsRefused, Letter, Trouble, _judged
 from ingest.webhook import Reading
 
 
@@ -181,7 +181,7 @@ async def test_a_queue_in_trouble_is_asked_again_with_growing_waits(outside: Out
 
 async def test_refused_credentials_show_until_they_are_taken(outside: Outside) -> None:
     """Not ready, and alive all the same: a restart would not help."""
-    outside.waiting = [Refused("InvalidClientTokenId")]
+    outside.waiting = [CredentialsRefused("InvalidClientTokenId")]
     reader = await until(lambda: bool(outside.slept), outside)
     health = Health(threads=lambda: True, now_ms=lambda: outside.now, readers=[reader])
     assert (health.unready, health.alive) == ("AWS refuses the credentials for orders", True)
@@ -202,9 +202,9 @@ async def test_before_the_listings_are_there_nothing_is_ready() -> None:
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
-        ("InvalidClientTokenId", 403, Refused),
-        ("AccessDenied", 403, Refused),
-        ("ExpiredToken", 400, Refused),
+        ("InvalidClientTokenId", 403, CredentialsRefused),
+        ("AccessDenied", 403, CredentialsRefused),
+        ("ExpiredToken", 400, CredentialsRefused),
         ("AWS.SimpleQueueService.NonExistentQueue", 400, Trouble),
         ("QueueDoesNotExist", 400, Trouble),
         ("RequestThrottled", 403, Trouble),
