@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from types import MappingProxyType
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest import answers, metrics
 from ingest.adjusting import adjust
 from ingest.limits import IN_FLIGHT_MAX, SHARED_BODY_MAX
+from ingest.process import health
 from ingest.receive import by_channel, challenged, shared
 from ingest.service import SERVICE, Service
 from schemas.settings import Kind
@@ -33,9 +33,7 @@ def build(service: Service) -> web.Application:
             web.post("/webhooks/{channel}/order", by_channel),
             web.get("/webhooks/{channel}/order", challenged),
             web.post("/stock/adjustments", adjust),
-            web.get("/healthz", healthz),
-            web.get("/readyz", readyz),
-            web.get("/metrics", exposition),
+            *health(lambda: "" if service.alive else "a thread has ended", lambda: _unready(service)),
         ]
     )
     return app
@@ -82,20 +80,8 @@ async def honest(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answers.UNAVAILABLE.response()
 
 
-async def healthz(request: web.Request) -> web.Response:
-    """Say whether the loop answers and both threads are at work."""
-    alive = request.app[SERVICE].alive
-    return web.Response(status=200 if alive else 503, text="ok\n" if alive else "a thread has ended\n")
-
-
-async def readyz(request: web.Request) -> web.Response:
-    """Say whether requests should come here."""
-    service = request.app[SERVICE]
-    reason = "draining" if service.draining else "ok" if service.ready else "loading listings"
-    return web.Response(status=200 if service.ready else 503, text=f"{reason}\n")
-
-
-async def exposition(request: web.Request) -> web.Response:
-    """Return the metrics."""
-    del request
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+def _unready(service: Service) -> str:
+    """Return why requests should not come here, "" where they should."""
+    if service.draining:
+        return "draining"
+    return "" if service.ready else "loading listings"

@@ -5,16 +5,17 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import sys
 
 from aiohttp import web
 
 from ingest import app, http
 from ingest.channels import CHALLENGES, KEYS
+from ingest.cli import add_address, add_config
 from ingest.limits import DRAIN_S
 from ingest.listings import Listings
 from ingest.outcomes import Outcomes
+from ingest.process import announce, told_to_stop
 from ingest.producer import Producer
 from ingest.receive import VERIFICATION
 from ingest.service import Service
@@ -27,9 +28,8 @@ LOG = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe `python -m ingest serve`."""
-    parser.add_argument("--config", metavar="FILE", help="the deployment's TOML file (default: LASTUNIT_CONFIG)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    add_config(parser)
+    add_address(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,9 +75,7 @@ def _addresses(channel: Channel) -> list[str]:
 
 
 async def _serve(config: Config, secrets: Secrets, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     service = Service(
         config=config,
         secrets=secrets,
@@ -108,5 +106,4 @@ async def _announce(service: Service, runner: web.AppRunner) -> None:
     # What is here now stays: looking through it for garbage again and again would cost more than all that comes.
     gc.collect()
     gc.freeze()
-    host, port = runner.addresses[0][:2]
-    print(f"READY {host}:{port}", flush=True)  # noqa: T201 - the runner waits for this line
+    announce(runner)
