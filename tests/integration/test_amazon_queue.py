@@ -24,6 +24,7 @@ from schemas import codec
 from schemas.config import load
 from schemas.records import OrderConfirmed, StockAdjusted
 from schemas.words import AdjustmentKind
+from tests.integration.outside import FAST, control, http
 from tests.processor.conftest import Hub
 
 MOTO = """
@@ -225,16 +226,6 @@ class Bench:
         return found
 
 
-def http(address: str, path: str) -> tuple[int, str]:
-    request = Request(f"http://{address}{path}")
-    try:
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
-            return answer.status, answer.read().decode()
-    except OSError as error:
-        found = getattr(error, "code", 0)
-        return int(found), error.read().decode() if hasattr(error, "read") else ""
-
-
 @pytest.fixture(scope="module")
 def sqs(supervisor: Any) -> Iterator[Sqs]:
     """Yield an SQS server of this file's own."""
@@ -316,11 +307,10 @@ def test_it_drains_on_sigterm_and_says_how_it_is(bench: Bench, eventually: Any) 
     body = json.dumps(notification(SELLER, "111-1-1", "Unshipped", 1_795_255_200_000, {"1": ("TEE", 2)}))
     bench.sqs.call("SendMessage", QueueUrl=bench.urls[0], MessageBody=body)
     eventually(lambda: bench.left() == 0 and len(bench.records("order.confirmed")) == 1)
-    assert http(child.address, "/healthz") == (200, "ok\n")
-    assert http(child.address, "/readyz") == (200, "ok\n")
+    assert http(f"http://{child.address}/healthz") == http(f"http://{child.address}/readyz") == b"ok\n"
     name = bench.urls[0].rpartition("/")[2]
     counted = f'lastunit_ingest_queue_messages_total{{channel="amazon-us",queue="{name}"}} 1.0'
-    eventually(lambda: counted in http(child.address, "/metrics")[1])
+    eventually(lambda: counted in http(f"http://{child.address}/metrics").decode())
     began = time.monotonic()
     child.ask_to_end()
     assert child.wait(15) == 0
@@ -333,13 +323,13 @@ def test_a_queue_that_is_not_there_is_asked_for_until_it_is(bench: Bench, eventu
     bench.sqs.call("DeleteQueue", QueueUrl=bench.urls[1])
     child = bench.start()
     failing = f'lastunit_ingest_queue_failures_count{{channel="amazon-us",queue="{name}"}}'
-    eventually(lambda: f"{failing} 0.0" not in http(child.address, "/metrics")[1])
+    eventually(lambda: f"{failing} 0.0" not in http(f"http://{child.address}/metrics").decode())
     bench.sqs.call("SendMessage", QueueUrl=bench.urls[0], MessageBody="{}")
     eventually(lambda: bench.sqs.left(bench.urls[0]) == 0)
     bench.sqs.queue(name)
     bench.sqs.call("SendMessage", QueueUrl=bench.urls[1], MessageBody="{}")
     eventually(lambda: bench.sqs.left(bench.urls[1]) == 0, 60)
-    eventually(lambda: f"{failing} 0.0" in http(child.address, "/metrics")[1])
+    eventually(lambda: f"{failing} 0.0" in http(f"http://{child.address}/metrics").decode())
 
 
 def test_half_a_key_or_no_seller_is_said_before_anything_starts(bench: Bench, service: Any) -> None:
@@ -351,13 +341,6 @@ def test_half_a_key_or_no_seller_is_said_before_anything_starts(bench: Bench, se
     other = service("ingest-queue", *argv[:4], "amazon-eu", *argv[5:], env=ENV, ready=None)
     assert other.wait(30) == 2
     assert "channels[amazon-eu].queues: missing" in other.output()
-
-
-def control(url: str, word: str, **wish: Any) -> Any:
-    """Drive the stand-in of the sales channel."""
-    request = Request(f"{url}/_control/{word}", data=json.dumps(wish).encode())  # noqa: S310 - our own address
-    with urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
-        return json.loads(answer.read())
 
 
 def test_a_polled_order_and_its_notification_are_one_line(
@@ -374,10 +357,9 @@ def test_a_polled_order_and_its_notification_are_one_line(
     seller = control(url, "amazon", search_delay_ms=0, rate_scale=1_000)["seller_id"]
     channel = {"name": "amazon-us", "kind": "amazon", "since": 1, "alias": seller, "marketplaces": ["ATVPDKIKX0DER"]}
     addresses = {"base_url": url, "auth_url": f"{url}/auth/o2/token", "queue_endpoint": sqs.url}
-    limit = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
     queue = sqs.queue(f"shop-{time.time_ns()}")
     bench = Bench(
-        sqs, lambda _: config_file([{**channel, **addresses, "queues": [queue], "orders_limit": limit}]), service
+        sqs, lambda _: config_file([{**channel, **addresses, "queues": [queue], "orders_limit": FAST}]), service
     )
     control(url, "catalogue", products=[{"sku": "TEE", "quantity": 9}])
     control(url, "sell", sku="TEE", qty=2, order_id="111-1", line_id="7")
