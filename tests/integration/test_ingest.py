@@ -232,13 +232,15 @@ def test_what_is_signed_and_not_understood_is_a_dead_letter_with_ids_only(bench:
 
 def test_a_line_without_a_sku_is_mapped_by_its_listing(bench: Bench, eventually: Any) -> None:
     """Unmapped, it is dead-lettered; once the listing stands in its topic, the same webhook becomes a record."""
-    assert bench.shopify(shopify_order(1, ""))[1]["deadLetters"] == 1
-    listing = {"v": 1, "channel": "uk", "listingId": "101", "sku": "MAPPED", "ids": {}, "components": []}
+    order = shopify_order(1, "")
+    order["line_items"][0]["variant_id"] = 900  # no other test's: a listing outranks the SKU that a line shows
+    assert bench.shopify(order)[1]["deadLetters"] == 1
+    listing = {"v": 1, "channel": "uk", "listingId": "900", "sku": "MAPPED", "ids": {}, "components": []}
     producer = Producer(bench.config.kafka.producer())
-    producer.produce(bench.config.kafka.topic("listing"), key=b"uk|101", value=json.dumps(listing).encode())
+    producer.produce(bench.config.kafka.topic("listing"), key=b"uk|900", value=json.dumps(listing).encode())
     assert producer.flush(10) == 0
 
-    eventually(lambda: bench.shopify(shopify_order(1, ""))[1]["records"] == 1)
+    eventually(lambda: bench.shopify(order)[1]["records"] == 1)
 
     assert {value(message)["sku"] for message in bench.read("order.confirmed")} == {"MAPPED"}
     assert {value(message)["reason"] for message in bench.read("stock.deadletter")} == {"unmapped"}
