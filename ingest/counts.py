@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 
 from ingest import metrics
 from ingest.lines import Messages
@@ -24,11 +25,17 @@ def count(channel: str, topic: str, reading: Reading, ready: Messages) -> None:
 
     """
     told = {"channel": channel, "orderId": reading.order}
-    for why, times in Counter(reading.ignored).items():
-        metrics.IGNORED_LINES.labels(channel, why).inc(times)
-        LOG.log(logging.DEBUG if why in NO_LINE else logging.INFO, "%d lines not counted: %s", times, why, extra=told)
+    ignored(channel, reading.order, reading.ignored)
     for reason, times in ready.reasons.items():
         metrics.DEAD_LETTERS.labels(channel, reason).inc(times)
         LOG.warning("%d dead letters: %s", times, reason, extra=told)
     if reading.poll:
         metrics.POLL_WAKES.labels(channel, topic).inc()
+
+
+def ignored(channel: str, order: str, reasons: Iterable[Ignored]) -> None:
+    """Count an order's lines that are not ours to count, and name it in the log."""
+    told = {"channel": channel, "orderId": order}
+    for why, times in Counter(reasons).items():
+        metrics.IGNORED_LINES.labels(channel, why).inc(times)
+        LOG.log(logging.DEBUG if why in NO_LINE else logging.INFO, "%d lines not counted: %s", times, why, extra=told)

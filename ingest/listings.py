@@ -1,7 +1,6 @@
 """The topic `listing` in memory: which of a channel's listings sells which SKU."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -38,21 +37,11 @@ class Listings(Follower):
         self.changes = 0
         self._config = config
         self._table: dict[bytes, dict[int, Listing]] = {}
-        self._settled = threading.Event()
-
-    def settle(self) -> None:
-        """Block until loaded or closed."""
-        self._settled.wait()
 
     def find(self, channel: str, listing_id: str) -> Listing | None:
         """Return a listing, None where there is none."""
         places = self._table.get(listing_key(channel, listing_id))
         return [*places.values()][-1] if places else None
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._settled.set()
-        super().close()
 
     def _run(self) -> None:
         partitions = range(self._config.kafka.partitions)
@@ -77,7 +66,6 @@ class Listings(Follower):
             metrics.LISTINGS.set(len(self._table))
             if not unread:
                 self._loaded.set()
-                self._settled.set()
 
     def apply(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Take up one record: a listing, or (null) its end; one that cannot be read leaves the older one in force."""

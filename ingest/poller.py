@@ -123,7 +123,7 @@ class Poller:
         A refusal of one order is not taken for one of the credentials: it may be another account's.  The search tells.
         """
         wakes, until = self.keeper.wakes, self.tools.now_ms() + NAMED_MS
-        while (now := self.tools.now_ms()) < until and (batch := wakes.due(now)) is not None:
+        while (now := self.tools.now_ms()) < until and (batch := wakes.due(now, self.kind.AT_ONCE)) is not None:
             shown: set[str] = set()
             reading = _Reading(self.kind.some(batch.orders), search=False, tries=NAMED_TRIES)
             ended = await self._follow(reading, shown)
@@ -182,8 +182,6 @@ class Poller:
         metrics.DENIED.labels(self.channel.name).set(0)
         if shown is not None:
             shown |= {order.number for order in page.orders} | {refused.order for refused in page.refused}
-        if reading.state is not None and page.pause_ms:
-            await self.tools.sleep_ms(page.pause_ms)
         if reading.search and reading.state is not None:
             self.take_wakes()
             await self._named()

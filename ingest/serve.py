@@ -102,7 +102,9 @@ async def _serve(config: Config, secrets: Secrets, host: str, port: int) -> None
 
 async def _announce(service: Service, runner: web.AppRunner) -> None:
     """Print READY once the listings are in memory: before, a line without a SKU could not be mapped."""
-    await asyncio.to_thread(service.listings.settle)
+    await asyncio.to_thread(service.listings.wait)
+    if not service.listings.loaded:
+        return  # closed, or its thread has ended: `/healthz` says so
     # What is here now stays: looking through it for garbage again and again would cost more than all that comes.
     gc.collect()
     gc.freeze()

@@ -22,8 +22,9 @@ from ingest.poll.rows import orders_of
 from ingest.webhook import NotUnderstood, Refused
 from schemas.settings import Channel, Window
 
-__all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
+__all__ = ["AT_ONCE", "LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
+AT_ONCE = 1
 SEARCH_PER_S, ORDER_PER_S = 0.0056, 0.5
 LIMIT = (Window(calls=56, per_ms=10_000_000, burst=20),)
 """`searchOrders`: 0.0056 a second, 20 at once.  `getOrder` has more (0.5 a second); both are taken from this budget."""

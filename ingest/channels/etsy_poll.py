@@ -25,8 +25,9 @@ from ingest.poll.rows import orders_of
 from ingest.poll.watermark import channel_now
 from schemas.settings import Channel
 
-__all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
+__all__ = ["AT_ONCE", "LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
+AT_ONCE = 1
 PER_PAGE = 100
 """The API's own maximum."""
 FIRST = 946_684_800_000

@@ -23,8 +23,9 @@ from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Reques
 from ingest.webhook import NotUnderstood, Refused, unreadable
 from schemas.settings import Channel, Window
 
-__all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
+__all__ = ["AT_ONCE", "LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
+AT_ONCE = 1
 LIMIT = (Window(calls=1, per_ms=1_000, burst=2),)
 """A page of 50 orders costs about 300 points when full; the Standard plan restores 100 a second, pushes need some."""
 SECRETS = ("ACCESS_TOKEN",)

@@ -28,8 +28,9 @@ from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Reques
 from ingest.poll.rows import orders_of
 from schemas.settings import Channel
 
-__all__ = ["LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
+__all__ = ["AT_ONCE", "LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
+AT_ONCE = 100
 SECOND = 1_000
 LEAP = 1_800_000
 """Half an hour: no zone puts its clock back by less."""

@@ -74,8 +74,6 @@ async def read_all(channel: Channel, kind: Discovery[Any], means: Means, advance
             advance(len(verdict.found))
             found.update((one.listing_id, one) for one in verdict.found)
             unread += verdict.unread
-            if state is not None and verdict.pause_ms:
-                await means.sleep_ms(verdict.pause_ms)
     return Catalogue(channel=channel.name, found=tuple(found.values()), unread=tuple(unread), whole=kind.WHOLE)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from ingest.discover.kind import Discovery, Listed
 from ingest.poll.grant import Tokens, outlived
 from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Page, Poll, Request, Token
-from ingest.poll.pace import Pace
+from ingest.poll.pace import Pace, wait_ms
 from schemas.settings import Channel
 
 Verdict = Page[Any] | Listed[Any] | Later | Instead[Any] | Denied
@@ -58,11 +58,12 @@ class Asker:
         self._channel, self._kind, self._tools = channel, kind, tools
         self._pace = Pace(channel.orders_limit or kind.LIMIT, tools.now_ms())
         self.asked_at = tools.now_ms()
+        self._free_at = 0
 
     async def ask(self, state: Any) -> Asked:
         """Put the question of a state, once the budget has room for it."""
         token = await self._token()
-        while not isinstance(token, Later | Denied) and (wait := self._pace.take(self._tools.now_ms())):
+        while not isinstance(token, Later | Denied) and (wait := self._held_back(self._tools.now_ms())):
             await self._tools.sleep_ms(wait)
             token = await self._token()
         if isinstance(token, Later | Denied):
@@ -70,7 +71,17 @@ class Asker:
             return Asked(verdict=token, at=self.asked_at, answer=NOTHING)
         at = self.asked_at = self._tools.now_ms()
         answer = await self._tools.call(self._kind.request(self._channel, self._credentials(token), state))
-        return Asked(verdict=self._judged(self._kind.read(state, answer), answer, token), at=at, answer=answer)
+        verdict = self._judged(self._kind.read(state, answer), answer, token)
+        self._free_at = self._tools.now_ms() + _asked_to_wait(verdict)
+        return Asked(verdict=verdict, at=at, answer=answer)
+
+    def _held_back(self, now: int) -> int:
+        """
+        Return how long to wait, milliseconds, or take a call out of the budget and return 0.
+
+        What the channel asked for holds for every question, whoever has given up the one that it answered.
+        """
+        return max(0, self._free_at - now) or self._pace.take(now)
 
     async def _token(self) -> Token | Later | Denied | None:
         """Return a good access token, before and after waiting for the budget; None for a kind without."""
@@ -87,3 +98,10 @@ class Asker:
             if answer.status == 200:
                 self._tools.tokens.accepted()
         return Denied(why=verdict.why) if isinstance(verdict, Expired) else verdict
+
+
+def _asked_to_wait(verdict: Verdict) -> int:
+    """Return what the channel asks for before the next call, milliseconds."""
+    if isinstance(verdict, Page | Listed):
+        return verdict.pause_ms
+    return wait_ms(verdict.after_ms, 0) if isinstance(verdict, Later) else 0

@@ -1,9 +1,11 @@
 """What was read into Kafka, and only then the watermark: the durable half of a poller."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from ingest import poll_metrics as metrics
+from ingest.counts import ignored
 from ingest.message import Arrival, Message
 from ingest.poll.ask import Asked
 from ingest.poll.kind import Later, Page, Poll
@@ -21,7 +23,7 @@ from schemas.topics import INGEST_WATERMARK
 LOG = logging.getLogger(__name__)
 SEND_MAX = 1_000
 """Records that are acknowledged together."""
-LETTERS_MAX = 10_000
+SAID_MAX = 10_000
 
 
 class Keeper:
@@ -37,7 +39,7 @@ class Keeper:
         self._sender, self._index, self._now = tools.sender, tools.index, tools.now_ms
         self._memory = Memory(find=tools.find, newest=tools.index.newest, lines=tools.index.lines)
         self._woken = self.wakes.woken
-        self._letters: dict[str, None] = {}
+        self._said: dict[str, None] = {}
         self._opened: int | None = None
 
     def open(self) -> None:
@@ -59,7 +61,7 @@ class Keeper:
         held = self._channel.hold_pending
         arrival = Arrival(channel=self._channel.name, received_at=self._now(), hold_pending=held)
         found = due(self._kind, page, arrival, asked.at, self._memory)
-        messages = outgoing(found, arrival, self._letters.__contains__)
+        messages = outgoing(found, arrival, self._said.__contains__)
         try:
             for at in range(0, len(messages), SEND_MAX):
                 await self._sender.send(messages[at : at + SEND_MAX])
@@ -79,14 +81,26 @@ class Keeper:
         metrics.LINES.labels(name, "changed").inc(len(found.changed))
         metrics.LINES.labels(name, "gone").inc(len(found.gone))
         metrics.DEAD_LETTERS.labels(name).inc(len(new))
+        self._uncounted(found)
+
+    def _uncounted(self, found: Due) -> None:
+        for one in found.ignored:
+            said = f"{one.order}@{one.modified}"
+            if said not in self._said:
+                self._remember([said])
+                ignored(self._channel.name, one.order, one.reasons)
 
     def _new_letters(self, found: Due) -> list[str]:
         letters = [letter_id(message) for message in found.dead]
-        new = [letter for letter in letters if letter not in self._letters]
-        self._letters.update(dict.fromkeys(new))
-        while len(self._letters) > LETTERS_MAX:
-            del self._letters[next(iter(self._letters))]
+        new = [letter for letter in letters if letter not in self._said]
+        self._remember(new)
         return new
+
+    def _remember(self, what: Iterable[str]) -> None:
+        """Note what was said, so that a page that is read again does not say it again; the oldest is forgotten."""
+        self._said.update(dict.fromkeys(what))
+        while len(self._said) > SAID_MAX:
+            del self._said[next(iter(self._said))]
 
     async def pass_quiet(self) -> None:
         """Move the watermark over a time without orders, now that everything was read to its end."""

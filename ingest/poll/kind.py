@@ -110,6 +110,10 @@ class Poll(Protocol[S]):
     def SECRETS(self) -> Sequence[str]:  # noqa: N802 - a module's constant
         """What `request` needs, as `channel_secret` names it."""
 
+    @property
+    def AT_ONCE(self) -> int:  # noqa: N802 - a module's constant
+        """How many orders one call reads by their numbers (`some`)."""
+
     def start(self, since: int) -> S:
         """Return the state that reads every order changed at `since` (milliseconds) or later, oldest change first."""
 

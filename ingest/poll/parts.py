@@ -97,7 +97,7 @@ async def load(job: PollJob, parts: Parts) -> Poller:
     """Return the poller once all that it must know is in memory.  Raises `Unreachable`."""
     stored = await asyncio.to_thread(stored_watermark, job.config, job.channel.name)
     parts.waking.start(0 if stored is None else stored.woken)
-    for ready in (parts.listings.settle, parts.following.wait, parts.waking.wait):
+    for ready in (parts.listings.wait, parts.following.wait, parts.waking.wait):
         await asyncio.to_thread(ready)
     if not parts.alive:
         raise Unreachable("a part of the poller has ended while it was loading; its log says why")

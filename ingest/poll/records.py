@@ -10,18 +10,28 @@ from ingest.message import Arrival, Message
 from ingest.poll.held import Known, LineKey
 from ingest.poll.kind import Order, Page, Poll
 from ingest.poll.snapshot import Seen, changed, gone
-from ingest.webhook import NotUnderstood, Refused, TooLarge, unreadable
+from ingest.webhook import Ignored, NotUnderstood, Refused, TooLarge, unreadable
 from schemas.codec import decode
 from schemas.records import OrderConfirmed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Uncounted:
+    """Lines of an order, as of one change of it (milliseconds), that are not ours to count."""
+
+    order: str
+    modified: int
+    reasons: tuple[Ignored, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """What a page gives: states of lines that changed, lines that are gone, and dead letters."""
+    """What a page gives: states of lines that changed, lines that are gone, dead letters, and what does not count."""
 
     changed: tuple[OrderConfirmed, ...]
     gone: tuple[OrderConfirmed, ...]
     dead: tuple[Message, ...]
+    ignored: tuple[Uncounted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +56,17 @@ def due(kind: Poll[Any], page: Page[Any], arrival: Arrival, asked_at: int, memor
 
     """
     some, left = list[OrderConfirmed](), list[OrderConfirmed]()
+    ignored = list[Uncounted]()
     dead = [dead_message(refused, arrival) for refused in page.refused]
     for order in page.orders:
         try:
-            reading = messages(kind.read_order(order.body, asked_at), arrival, memory.find)
+            read = kind.read_order(order.body, asked_at)
+            reading = messages(read, arrival, memory.find)
         except (NotUnderstood, TooLarge) as error:
             dead.append(dead_message(_refused(order, error), arrival))
             continue
+        if read.ignored:
+            ignored.append(Uncounted(order=order.number, modified=order.modified, reasons=read.ignored))
         records = [decode(OrderConfirmed, message.value) for message in reading.orders]
         seen = Seen(
             channel=arrival.channel,
@@ -64,7 +78,7 @@ def due(kind: Poll[Any], page: Page[Any], arrival: Arrival, asked_at: int, memor
         some += changed(records, memory.newest((record.order_id, record.sku) for record in records))
         left += gone(seen, _lines(kind, order), records, memory.lines(order.number))
         dead += reading.dead
-    return Due(changed=tuple(some), gone=tuple(left), dead=tuple(dead))
+    return Due(changed=tuple(some), gone=tuple(left), dead=tuple(dead), ignored=tuple(ignored))
 
 
 def _lines(kind: Poll[Any], order: Order) -> Sequence[str] | None:

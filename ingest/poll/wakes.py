@@ -86,12 +86,12 @@ class Wakes:
         for named in (*self._named.values(), *([self._search] if self._search else [])):
             named.first = named.last = 0
 
-    def due(self, now: int) -> Batch | None:
-        """Return the orders to ask for now, oldest wake first; None where there are none."""
+    def due(self, now: int, most: int = SOME_MAX) -> Batch | None:
+        """Return the orders to ask for now, oldest wake first and at most so many; None where there are none."""
         ready = [order for order, named in self._named.items() if named.ready_at <= now]
         if not ready:
             return None
-        some = [order for order in ready if not self._named[order].alone][:SOME_MAX] or ready[:1]
+        some = [order for order in ready if not self._named[order].alone][: min(most, SOME_MAX)] or ready[:1]
         return Batch(orders=tuple(some), upto=self.position)
 
     def next_at(self) -> int | None:

@@ -15,6 +15,7 @@ from ingest.queue.health import Health
 from ingest.queue.reader import Reader, Tools
 from ingest.queue.sorting import Seats, Sorted, sort
 from ingest.queue.sqs import Credentials, Queue
+from ingest.replay import Unreachable
 from ingest.trace import traceparent
 from schemas.cluster import now_ms
 from schemas.config import Channel, Config
@@ -46,7 +47,9 @@ async def serve(job: QueueJob) -> None:
     listings.start()
     try:
         async with serving(endpoint(lambda: health.alive, lambda: health.unready), job.host, job.port) as runner:
-            await until(stopping, asyncio.to_thread(listings.settle))
+            await until(stopping, asyncio.to_thread(listings.wait))
+            if not stopping.is_set() and not listings.loaded:
+                raise Unreachable("the listings cannot be read; the log says why")
             if not stopping.is_set():
                 health.readers = _readers(job, queues, producer, listings, stopping)
                 # Not before: a line without a SKU could not be mapped.

@@ -56,7 +56,7 @@ class Remap:
 
     async def load(self) -> None:
         """Wait until everything that stands in the topics is known."""
-        await asyncio.to_thread(self.listings.settle)
+        await asyncio.to_thread(self.listings.wait)
         await asyncio.to_thread(self.letters.wait)
         if not (self.letters.loaded and self.listings.loaded):
             raise Unreachable("the letters and the listings cannot be read; the log says why")

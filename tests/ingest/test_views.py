@@ -80,7 +80,7 @@ def test_closing_an_unloaded_view_lets_go_of_who_waits() -> None:
     view = Listings(CONFIG)
     view.close()
 
-    view.settle()
+    view.wait()
 
     assert not view.loaded
 
@@ -112,3 +112,16 @@ async def test_whoever_stops_waiting_is_forgotten() -> None:
 
     assert outcomes._waiters == {}
     outcomes.close()
+
+
+def test_a_view_whose_thread_has_ended_keeps_nobody_waiting() -> None:
+    """Who waits for the listings goes on when they will never come, and sees that they are not there."""
+
+    class Broken(Listings):
+        def _run(self) -> None:
+            """End at once."""
+
+    view = Broken(parse({"kafka": {"bootstrap": "127.0.0.1:1"}}))
+    view.start()
+    view.wait()
+    assert (view.loaded, view.alive) == (False, False)
