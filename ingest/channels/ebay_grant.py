@@ -40,8 +40,9 @@ class EbayGrant:
     def read(self, answer: Answer) -> Token | Later | Denied:
         """Return what the answer means."""
         told = fields.object_if_any(answer.body) or {}
-        if answer.status == 400 and told.get("error") in REFUSED:
-            return Denied(why=f"the credentials are refused: {told['error']}")
+        error = told.get("error")
+        if answer.status == 400 and isinstance(error, str) and error in REFUSED:
+            return Denied(why=f"the credentials are refused: {error}")
         refused = refusal(answer)
         if refused is not None:
             return refused

@@ -328,6 +328,7 @@ def test_the_seller_s_token_is_bought_with_the_refresh_token() -> None:
         (status(400, json.dumps({"error": "invalid_scope"}).encode()), Denied),
         (status(401, json.dumps({"error": "invalid_client"}).encode()), Denied),
         (status(400, b"{}"), Later),
+        (status(400, json.dumps({"error": {"code": "invalid_grant"}}).encode()), Later),
         (status(429), Later),
         (status(500), Later),
         (status(0), Later),
