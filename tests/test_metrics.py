@@ -13,7 +13,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
-from ingest import answers, poll_metrics
+from ingest import answers, poll_metrics, queue_metrics
 from ingest import metrics as ingest_metrics
 from ingest.remap import metrics as remap_metrics
 from processor.metrics import Metrics as ProcessorMetrics
@@ -45,6 +45,7 @@ VALUES = {
     ("lastunit_ingest_webhooks_total", "answer"): {
         answer.verdict for answer in vars(answers).values() if isinstance(answer, answers.Answer)
     },
+    ("lastunit_ingest_key_fetches_total", "answer"): {"found", "unknown", "failed", "held_back"},
 }
 """The closed lists behind labels that a query picks values of."""
 
@@ -65,7 +66,7 @@ class Exported:
 
 
 def _modules() -> Iterator[MetricWrapperBase]:
-    for module in (ingest_metrics, poll_metrics, remap_metrics, ledger_metrics):
+    for module in (ingest_metrics, poll_metrics, queue_metrics, remap_metrics, ledger_metrics):
         yield from (one for one in vars(module).values() if isinstance(one, MetricWrapperBase))
 
 
