@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 FRESH_MS = 3_600_000
 """How long a key is not asked for again: eBay's own advice."""
 STALE_MS = 86_400_000
-"""How much longer a key is believed while the channel cannot be asked for it."""
+"""How long after it was fetched a key is believed while the channel cannot be asked for it."""
 AGAIN_MS = 60_000
 """Between two attempts to renew a key that is still believed."""
 ABSENT_MS = 300_000
