@@ -14,7 +14,7 @@ from publishers.ledger.explain import Report, Verdict, explain
 from publishers.ledger.explain_text import text
 from publishers.ledger.queries import facts
 from publishers.ledger.rows import feeds
-from publishers.ledger.writer import CONNECT_S, OUTAGES, connected
+from publishers.ledger.writer import CONNECT_S, OUTAGES, SchemaError, connected
 from schemas.config import Config, ConfigError, Secrets, config_path, load
 from schemas.partition import partition_of
 from schemas.shapes import camel
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         config = load(config_path(args.config, os.environ))
         dsn = Secrets(os.environ).one("POSTGRES_DSN")
         report = asyncio.run(answer(config, dsn, args.sku, args.last))
-    except ConfigError as error:
+    except (ConfigError, SchemaError) as error:
         print(error, file=sys.stderr)
         return 2
     except asyncpg.UndefinedTableError:
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def answer(config: Config, dsn: str, sku: str, last: int = LAST) -> Report:
-    """Ask the tables; raises one of the writer's `OUTAGES`, or `ConfigError`."""
+    """Ask the tables; raises one of the writer's `OUTAGES`, `SchemaError` or `ConfigError`."""
     connection = await connected(dsn, QUERY_S)
     try:
         partition = partition_of(sku.encode(), config.kafka.partitions)

@@ -17,7 +17,8 @@ SENTENCES = {
     Verdict.HIDDEN_SALES: "the channel has sold units whose orders have not come yet; it is not raised before they do",
     Verdict.UNSTOCKED: "the SKU was never stocked: set or add a quantity",
     Verdict.NEVER_TOLD: "the channel was never told: is there a listing with this SKU, does its publisher run?",
-    Verdict.SHADOW: "the channel is in shadow mode: nothing is pushed until `enable`",
+    Verdict.SHADOW: "the channel is in shadow mode: nothing is pushed until `enable`;"
+    " before, it is not known here which listings are retired (they will be told 0)",
     Verdict.PAUSED: "the SKU is paused: every channel shows 0",
     Verdict.RETIRED: "the listing is retired: it shows 0 until its flag is taken back, its orders count",
     Verdict.RULE: "right, by the channel's rules",

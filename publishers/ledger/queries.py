@@ -9,6 +9,7 @@ import orjson
 
 from publishers.ledger.facts import Facts
 from publishers.ledger.rows import EPOCH
+from publishers.ledger.writer import require_current
 from schemas import channel_records, records, words
 from schemas.shapes import reader
 
@@ -34,7 +35,7 @@ _waiting = reader(tuple[records.Waiting, ...])
 
 async def facts(connection: asyncpg.Connection, sku: str, topics: Iterable[str], partition: int, last: int) -> Facts:
     """
-    Read what the tables know.
+    Read what the tables know; raises `SchemaError` where they have another version than this program.
 
     Args:
         connection: to the ledger's database.
@@ -45,6 +46,7 @@ async def facts(connection: asyncpg.Connection, sku: str, topics: Iterable[str],
 
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await require_current(connection)
         product = await connection.fetchrow(_PRODUCT, sku)
         states = await connection.fetch(_STATES, sku)
         calls = await connection.fetch(_CALLS, sku)

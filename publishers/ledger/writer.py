@@ -43,7 +43,7 @@ class MovedError(Exception):
 
 
 class SchemaError(Exception):
-    """The database's tables are newer than this program: run the newer program."""
+    """The database's tables are of another version than this program: its words say what to start."""
 
 
 async def connected(dsn: str, command_timeout: float) -> asyncpg.Connection:
@@ -146,12 +146,34 @@ async def migrate(connection: asyncpg.Connection) -> None:
             "CREATE TABLE IF NOT EXISTS ledger_schema"
             " (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
-        have = await connection.fetchval("SELECT coalesce(max(version), 0) FROM ledger_schema")
-        if have > len(MIGRATIONS):
-            raise SchemaError(f"the tables have version {have}, this program knows {len(MIGRATIONS)}")
+        have = await _version(connection)
         for version, name in list(enumerate(MIGRATIONS, 1))[have:]:
             await connection.execute(files(__package__).joinpath(name).read_text(encoding="utf-8"))
             await connection.execute("INSERT INTO ledger_schema (version) VALUES ($1)", version)
+
+
+async def require_current(connection: asyncpg.Connection) -> None:
+    """
+    Let a reader go on whose queries fit the tables; changes nothing.
+
+    Raises `SchemaError` where the tables have another version than this program writes, or one of `OUTAGES`.
+    """
+    have = await _version(connection)
+    if have < len(MIGRATIONS):
+        raise SchemaError(
+            f"the ledger's tables have version {have}, this program needs {len(MIGRATIONS)}:"
+            " start `python -m publishers.ledger` once, it brings its tables up to date"
+        )
+
+
+async def _version(connection: asyncpg.Connection) -> int:
+    """Return the tables' version; raises `SchemaError` where it is newer than this program."""
+    have: int = await connection.fetchval("SELECT coalesce(max(version), 0) FROM ledger_schema")
+    if have > len(MIGRATIONS):
+        raise SchemaError(
+            f"the ledger's tables have version {have}, this program knows {len(MIGRATIONS)}: run the newer program"
+        )
+    return have
 
 
 def _columns(rows: Sequence[Row], width: int) -> Sequence[Sequence[object]]:

@@ -187,6 +187,14 @@ def test_a_channel_in_shadow_was_not_told() -> None:
     assert line(facts(level(), state(12)), mode=Mode.SHADOW).verdict is Verdict.ON_ITS_WAY
 
 
+def test_the_answer_for_a_channel_in_shadow_says_that_it_knows_no_retired_listings() -> None:
+    """Such a channel's publisher writes nothing, so the number that is wanted may be one that will never be told."""
+    answer = text(explain("A", facts(level(), None), [channel(mode=Mode.SHADOW)]))
+
+    assert "nothing is pushed until `enable`" in answer
+    assert "not known here which listings are retired" in answer
+
+
 def test_a_sku_that_no_table_knows_is_unknown() -> None:
     """A typing error must not look like a stock of nothing."""
     answer = explain("Z", replace(facts(None, None), calls={}), [channel()])
