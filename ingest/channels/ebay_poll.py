@@ -29,8 +29,10 @@ __all__ = ["AT_ONCE", "LIMIT", "SECRETS", "lines", "read", "read_order", "reques
 
 AT_ONCE = 50
 LIMIT = (Window(calls=1, per_ms=1_000, burst=5), Window(calls=2_500, per_ms=86_400_000, burst=2_500))
-"""UNCONFIRMED: eBay's limits are by day and application, and are asked for with `getRateLimits`; 5,000 is its least, and
-a bucket that was full lets twice its calls through in its first day."""
+"""
+UNCONFIRMED: eBay's limits are by day and application, and are asked for with `getRateLimits`; 5,000 is its least, and a
+bucket that was full lets twice its calls through in its first day.
+"""
 SECRETS = ()
 """The access token alone."""
 PER_PAGE = 200
