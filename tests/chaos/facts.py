@@ -11,10 +11,14 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from compose.fakes.signing import body_signature, standard_signature
+
 Listing = Mapping[str, Any]
 """A listing as its stand-in tells it: sku, listing, ids."""
 Row = Mapping[str, object]
 Wish = Mapping[str, Any]
+Sign = Callable[[str, bytes, int], Mapping[str, str]]
+"""Makes the headers that prove a body at a time (s) with a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Facts:
         can: which changes its orders know, beside a sale and a cancel that restocks (`tests.chaos.stories.STORIES`).
         nameless: its listings may lack a SKU.
         renames: what it calls a listing may differ from our SKU.
+        sign: how its webhooks are signed, where a secret of ours signs them: one that is out of force is tried then.
         secret: makes the secret of its webhooks out of random hexadecimal digits.
         token: likewise, what opens its API.
         row: a listing as a row of the listings file: `listing_id` and the channel's own ids.
@@ -60,6 +65,7 @@ class Facts:
     nameless: bool = False
     renames: bool = True
     rotates: bool = True
+    sign: Sign | None = None
     secret: Callable[[str], str] = str
     token: Callable[[str], str] = str
     row: Callable[[Listing], Row]
@@ -69,6 +75,19 @@ class Facts:
     prompt: bool = True
     queue: bool = False
     asides: Sequence[tuple[tuple[str, Wish], ...]] = ((), ())
+
+
+def _shopify_sign(secret: str, body: bytes, _now_s: int) -> Mapping[str, str]:
+    return {"X-Shopify-Topic": "orders/create", "X-Shopify-Hmac-Sha256": body_signature(secret, body)}
+
+
+def _woocommerce_sign(secret: str, body: bytes, _now_s: int) -> Mapping[str, str]:
+    return {"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Signature": body_signature(secret, body)}
+
+
+def _standard_sign(secret: str, body: bytes, now_s: int) -> Mapping[str, str]:
+    signature = standard_signature(secret, "msg_knock", now_s, body)
+    return {"webhook-id": "msg_knock", "webhook-timestamp": str(now_s), "webhook-signature": signature}
 
 
 def _shopify_row(one: Listing) -> Row:
@@ -131,6 +150,7 @@ FACTS: Mapping[str, Facts] = MappingProxyType(
             # An edit takes a line off by its units and adds another: no line of an order leaves it or changes its SKU.
             can=frozenset({"edit", "refund", "keep", "exchange"}),
             nameless=True,
+            sign=_shopify_sign,
             row=_shopify_row,
             settings=lambda _: {"api_version": "2026-07"},
             secrets=lambda account: {"ACCESS_TOKEN": account.token},
@@ -144,6 +164,7 @@ FACTS: Mapping[str, Facts] = MappingProxyType(
             # Orders are rows that staff and plug-ins rewrite.
             can=frozenset({"edit", "refund", "keep", "swap", "remove"}),
             nameless=True,
+            sign=_woocommerce_sign,
             token=lambda digits: f"ck_{digits[:20]}:cs_{digits[20:]}",
             row=_woocommerce_row,
             secrets=_pair,
@@ -163,6 +184,7 @@ FACTS: Mapping[str, Facts] = MappingProxyType(
             # A receipt's lines never change, and its webhooks name no line.
             can=frozenset({"money"}),
             nameless=True,
+            sign=_standard_sign,
             secret=lambda digits: f"whsec_{digits[:32]}",
             token=lambda digits: f"{digits[:20]}:{digits[20:]}:refresh",
             row=_etsy_row,
@@ -190,6 +212,7 @@ FACTS: Mapping[str, Facts] = MappingProxyType(
             polls=False,
             can=frozenset({"edit", "refund", "keep", "swap", "remove"}),
             renames=False,
+            sign=_standard_sign,
             secret=lambda digits: f"whsec_{digits[:32]}",
             row=lambda one: {"listing_id": one["sku"]},
         ),

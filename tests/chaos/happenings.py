@@ -2,8 +2,11 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+
+import aiohttp
 
 from compose.runner.errors import CannotRun
 from tests.chaos.shops import FIRST, Shop, changes, rows
@@ -17,6 +20,9 @@ WEATHER = {"duplicate_webhooks": 0.10, "delay_webhooks": 0.15, "delay_up_to_s": 
 DROPPED = 0.05
 MAPPED_S = 1.5
 """How long the services have to hear of a listing before orders are touched that need it."""
+PROVED, UNPROVED, AWAY = 400, 401, 503
+"""What is no JSON is answered so, signed with a secret in force, and with another one; AWAY: asked again."""
+KNOCKS_S = 20.0
 Act = Callable[[Run], Awaitable[None]]
 
 
@@ -46,7 +52,8 @@ async def opening(run: Run) -> None:
 
 def happenings(run: Run) -> Sequence[tuple[float, Act]]:
     """Return what happens beside the orders, and when, as a share of the run."""
-    fixed = [(0.40, asides), (0.25, both_secrets), (0.30, rotate), (0.60, new_secret), (0.45, archive), (0.55, remap)]
+    fixed = [(0.40, asides), (0.25, both_secrets), (0.30, rotate), (0.60, new_secret), (0.70, knock)]
+    fixed += [(0.45, archive), (0.55, remap)]
     times = [(turn + 1) / (len(run.kills) + 1) for turn in range(len(run.kills))]
     return [*fixed, *((share, _killing(name)) for share, name in zip(times, run.kills, strict=True))]
 
@@ -77,6 +84,35 @@ async def new_secret(run: Run) -> None:
     """The operator takes the old secret out of force."""
     for shop in _rotating(run):
         run.world.give_secrets(shop.account, _next(shop))
+
+
+async def knock(run: Run) -> None:
+    """Somebody tries both secrets at every address: the new one opens, the one that is out of force does not."""
+    for shop in _rotating(run):
+        if shop.facts.sign is None:
+            continue
+        tries = (
+            ("new_secret_accepted", _next(shop), PROVED),
+            ("old_secret_refused", shop.account.webhook_secret, UNPROVED),
+        )
+        for word, secret, wanted in tries:
+            status = await _answered(shop, secret)
+            run.counts[word] += status == wanted
+            if status != wanted:
+                run.broken.append(f"{shop.account.name}: {word} is not so, the answer is {status}")
+
+
+async def _answered(shop: Shop, secret: str) -> int:
+    """Return the answer to a knock; a service that was just killed is asked again."""
+    until, status = time.monotonic() + KNOCKS_S, AWAY
+    while status == AWAY and time.monotonic() < until:
+        try:
+            status = await shop.knock(secret)
+        except aiohttp.ClientError:
+            status = AWAY
+        if status == AWAY:
+            await asyncio.sleep(0.2)
+    return status
 
 
 def _rotating(run: Run) -> list[Shop]:

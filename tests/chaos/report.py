@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.chaos.evidence import Evidence, Finding
 from tests.chaos.oracle import unresolved, values
+from tests.chaos.stories import STORIES
 
 ZEROS = ("lost", "doubled", "wrong")
 
@@ -21,7 +22,7 @@ def line(
         evidence: what was judged.
         found: the findings.
         counts: what the senders of webhooks counted.
-        told: what the driver counted: orders, old orders touched, stories by name.
+        told: what the driver counted: orders, old orders touched, stories by name, tries of secrets.
         more: kills, seconds, kinds that were left out, the seed.
 
     """
@@ -38,6 +39,11 @@ def line(
             "delayed": counts.get("delayed", 0),
             "cancelled_at_once": counts.get("same_second", 0),
             "cancelled_before_created": told["cancel before create"],
+            "lines_left": told["a line leaves"],
+            "lines_swapped": told["another product"],
+            "stories": {name: told[name] for name, *_ in STORIES},
+            "new_secret_accepted": told["new_secret_accepted"],
+            "old_secret_refused": told["old_secret_refused"],
             "failed": counts.get("failed", 0),
             "still_trying": told["still_trying"],
             "switched_off": counts.get("disabled", 0),

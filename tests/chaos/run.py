@@ -13,6 +13,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,8 @@ async def _run(running: "World", options: argparse.Namespace, began: float) -> t
     reader.close()
     for finding in found[:SHOWN]:
         _say(f"{finding.kind}: {finding.text}")
-    more = {"kills": len(run.killed), "seed": options.seed, "seconds": round(time.monotonic() - began, 1)}
+    killed = {"kills": len(run.killed), "kills_by_service": dict(sorted(Counter(run.killed).items()))}
+    more = {**killed, "seed": options.seed, "seconds": round(time.monotonic() - began, 1)}
     return report.line(evidence, found, counts, run.counts, {**more, "left_out": [*running.left_out]}), not found
 
 
@@ -103,8 +105,7 @@ def _kills(running: "World", seed: str, minutes: float) -> list[str]:
 
     dice = Random(f"{seed}:kills")
     pollers = sorted(name for name in running.services if name.startswith("poll-"))
-    # What a dead reader of a queue had received comes again after a minute: too late for the short mode.
-    others = [name for name in running.services if name not in pollers and (minutes or not name.startswith("queue-"))]
+    others = [name for name in running.services if name not in pollers]
     kills: list[str] = []
     for _ in range(max(1, int(minutes))):
         turn = [*others, *([dice.choice(pollers)] if pollers else [])]

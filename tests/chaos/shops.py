@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ AMPLE = 10_000_000
 """What every shop shows: here no channel is told a level, and none refuses a sale."""
 QUEUE_S = 20.0
 SINCE_NOTHING = 1_000_000_000
+KNOCK = b"{"
 
 
 def open_account(supervisor: Supervisor, kind: str, seed: str, ingest: str) -> Account:
@@ -124,6 +126,14 @@ class Shop:
         at_once = (row for row in state["lines"] if row["cancelled"] and _second(row, "created_at", "updated_at"))
         counts["same_second"] = len({row["order_id"] for row in at_once})
         return sold, counts, state["webhooks"]["pending"]
+
+    async def knock(self, secret: str) -> int:
+        """Send what is no JSON, signed with a secret as the vendor signs; returns the status: 401 if it is none."""
+        if self.facts.sign is None:
+            raise RuntimeError(f"{self.account.kind}: no secret of ours signs its webhooks")
+        headers = self.facts.sign(secret, KNOCK, int(time.time()))
+        async with self.session.post(self.account.inbox, data=KNOCK, headers=headers) as response:
+            return response.status
 
     async def post(self, word: str, **wish: Any) -> dict[str, Any]:
         """Drive the stand-in."""

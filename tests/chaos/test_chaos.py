@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from compose.fakes.server import KINDS
+from tests.chaos.facts import FACTS
+from tests.chaos.stories import STORIES
 
 ROOT = Path(__file__).resolve().parents[2]
 ZEROS = ("lost", "doubled", "wrong", "unresolved_dead_letters")
+HAPPENED = ("cancelled_at_once", "cancelled_before_created", "lines_left", "lines_swapped")
+KILLED = ("processor", "ingest", "remap", "queue-amazon-1")
 WITHIN_S = 240.0
 
 
@@ -34,7 +38,14 @@ def test_bad_weather_over_every_channel_changes_no_level() -> None:
     assert len(line["orders"]) == len(KINDS)
     assert min(line["orders"].values()) > 40
     assert min(line[name] for name in ("duplicated", "dropped", "delayed", "old_touched", "too_old", "moved")) > 5
-    assert line["kills"] >= 3
+    assert min(line[name] for name in HAPPENED) > 0
+    assert line["stories"].keys() == {name for name, *_ in STORIES}
+    assert min(line["stories"].values()) > 0
+    signing = sum(facts.rotates and facts.sign is not None for facts in FACTS.values())
+    assert line["new_secret_accepted"] == line["old_secret_refused"] == signing > 0
+    assert line["kills_by_service"].keys() > {*KILLED}
+    assert any(name.startswith("poll-") for name in line["kills_by_service"])
+    assert sum(line["kills_by_service"].values()) == line["kills"]
 
 
 @pytest.mark.long
