@@ -60,7 +60,7 @@ def start(since: int) -> State:
 
 def some(numbers: Sequence[str]) -> State:
     """Read these orders only, each one whole."""
-    return State(query="", pending=tuple(f"gid://shopify/Order/{number}" for number in numbers), ended=True)
+    return State(query="", pending=tuple(whole.named(number) for number in numbers), ended=True)
 
 
 def lines(order: Object) -> list[str]:
@@ -125,7 +125,7 @@ def _sorted_out(nodes: Sequence[Any]) -> tuple[list[Order], tuple[str, ...], lis
     for node in nodes:
         try:
             if whole.overflows(node):
-                pending.append(str(node["id"]))
+                pending.append(whole.order_id(node))
             else:
                 orders.append(whole.order(node, whole.lines(node), whole.refunds(node)))
         except NotUnderstood as error:

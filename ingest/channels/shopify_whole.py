@@ -161,6 +161,16 @@ def _returned(row: Node) -> dict[str, Any]:
     }
 
 
+def named(number: str) -> str:
+    """Return an order's id as the API has it."""
+    return f"gid://shopify/Order/{number}"
+
+
+def order_id(node: Node) -> str:
+    """Return the id of an order's node; raises `NotUnderstood` where it is no order's."""
+    return named(_number(node))
+
+
 def number_of(node: Any) -> str:
     """Return the number in a node's id, "" where there is none."""
     try:

@@ -189,3 +189,12 @@ def test_what_is_no_order_is_refused_and_stops_no_other(node: object) -> None:
     """A faulty node becomes a dead letter; the order beside it is read."""
     read = page(shopify.read(shopify.start(T0), orders(node, order(2, connection(line(1))))))
     assert ([found.number for found in read.orders], len(read.refused)) == (["2"], 1)
+
+
+def test_a_long_order_without_an_id_is_refused_by_itself() -> None:
+    """It cannot be read whole: a dead letter, and the orders beside it count."""
+    long = order(1, connection(line(1), more="c"))
+    del long["id"]
+    read = page(shopify.read(shopify.start(0), orders(long, order(2, connection(line(2))))))
+    assert [found.number for found in read.orders] == ["2"]
+    assert len(read.refused) == 1
