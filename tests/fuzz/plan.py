@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from ingest.channels import WEBHOOKS
 from schemas.config import Channel
 from schemas.settings import Kind
 from tests.channels import bodies
@@ -102,21 +103,35 @@ def _webhook(random: Random, addresses: Addresses, now_ms: int) -> Plan:
     if random.random() < 0.4:
         body = _with_customer(random, body)
     raw = to_bytes(random, body)
-    headers = _spoiled_headers(random, sample.headers or {})
+    given = _spoiled_headers(random, sample.headers or {})
     secret, proof, proved = _proof(random, kind, raw, now_ms)
     odd, whole = _odd_headers(random)
     shared = [path for path, of in addresses.shared.items() if of is kind]
-    path = (
-        random.choice(shared)
-        if shared and account.alias and random.random() < 0.5
-        else f"/webhooks/{account.name}/order"
-    )
+    together = bool(shared and account.alias and random.random() < 0.5)
     named = {name.lower() for name, _ in odd}
-    kept = [(name, value) for name, value in headers.items() if name not in named]
+    kept = [(name, value) for name, value in given.items() if name not in named]
+    headers = [*kept, *proof.items(), *odd]
     return Plan(
-        method="POST", path=path, headers=[*kept, *proof.items(), *odd], body=raw, kind=kind, secret=secret,
-        proved=proved, whole=whole and not account.alias,
+        method="POST", path=random.choice(shared) if together else f"/webhooks/{account.name}/order", headers=headers,
+        body=raw, kind=kind, secret=secret, proved=proved,
+        whole=whole and not of_another(account, headers, raw, together=together),
     )  # fmt: skip
+
+
+def of_another(account: Channel, headers: Sequence[tuple[str, str]], raw: bytes, *, together: bool = False) -> bool:
+    """
+    Say whether a webhook is not the account's own by what it says itself, so that no proof may let it in.
+
+    Args:
+        account: whose address it is sent to.
+        headers: what is sent, in order.
+        raw: its body.
+        together: whether accounts share the address, where a webhook that names nobody is nobody's.
+
+    """
+    sent = {name.lower(): value.strip() for name, value in headers}
+    mine = {account.alias.lower()} if together else {account.alias.lower(), ""}
+    return bool(account.alias) and WEBHOOKS[account.kind].account(sent, raw) not in mine
 
 
 def _with_customer(random: Random, body: Any) -> Any:
