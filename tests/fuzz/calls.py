@@ -5,8 +5,10 @@ Nothing of it may raise: a poller that falls over one answer falls over it for e
 """
 
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from random import Random
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from ingest import channels
 from ingest.channels import CHALLENGES, calls
 from ingest.message import Arrival, Message
-from ingest.poll.kind import Answer, Page
+from ingest.poll.kind import Answer, Denied, Later, Page
 from ingest.poll.records import Memory, due, outgoing
 from ingest.webhook import BadPayload, NotUnderstood, TooLarge
 from schemas.channel_records import Listing
@@ -27,11 +29,15 @@ FULL = 0.2
 """How many answers are full pages: there the paging is."""
 NUMBERS = ("1", "727", "820982911946154508", "x", "é/..")
 NOW_MS = 1_795_300_000_000
+TRIES = 4
+"""Of so many captured answers one is taken that suits the reader."""
+COUNTS = (1, 200, 201, 400, 1_000)
 STATUSES = (200,) * 16 + (0, 204, 302, 400, 401, 403, 404, 409, 429, 500, 503)
 HEADERS: Sequence[Mapping[str, str]] = (
     {}, {}, {}, {"retry-after": "2"}, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, {"retry-after": "-1"},
     {"link": "<https://x>; rel=next"}, {"x-wp-totalpages": "x", "x-remaining-today": "0", "x-limit-per-second": "²"},
     {"x-amzn-ratelimit-limit": "0.0056"}, {"x-amzn-ratelimit-limit": "nan"},
+    {"date": "Sat, 21 Nov 2026 10:00:00 GMT"}, {"date": "Sat, 21 Nov 2026 10:00:00 GMT"}, {"date": "soon"},
 )  # fmt: skip
 
 
@@ -90,20 +96,20 @@ class Calls:
         state = self._state(table, kind, random, fresh)
         found = self._read(table, kind, reader, state, random)
         if isinstance(found, Page):
-            self._orders(kind, found)
+            self._orders(random, kind, found)
 
     def _state(self, table: str, kind: Kind, random: Random, fresh: Sequence[Callable[..., Any]]) -> Any:
         known = self.states.setdefault((table, kind), [])
         if not fresh:
             return None
-        return random.choice(known) if known and random.random() < 0.7 else _begun(random, fresh)
+        return random.choice(known) if known and random.random() < 0.7 else _begun(random, kind, fresh)
 
     def _read(self, table: str, kind: Kind, reader: Any, state: Any, random: Random) -> Any:
-        answer = _answer(random, materials()[kind])
-        values = {"channel": channel(kind), "state": state, "answer": answer}
+        values = {"channel": channel(kind), "state": state}
         values |= {"token": "a-token", "key_id": random.choice(("k", "../x", "é", "?a=b#c"))}
         values["secrets"] = _secrets(reader.SECRETS) + ["a-token"] * (kind in calls.GRANTS and state is not None)
         request = _called(reader.request, values)
+        values["answer"] = _answer(random, materials()[kind], reader, values)
         assert request.url.startswith(("https://api.example", "https://auth.example")), request.url
         found = _called(reader.read, values)
         following = getattr(found, "next", None)
@@ -114,14 +120,17 @@ class Calls:
             known.append(following)
         return found
 
-    def _orders(self, kind: Kind, page: Page[Any]) -> None:
+    def _orders(self, random: Random, kind: Kind, page: Page[Any]) -> None:
         poll = calls.POLLS[kind]
         for order in page.orders:
-            try:
-                poll.lines(order.body)
-                poll.read_order(order.body, NOW_MS)
-            except (NotUnderstood, TooLarge):
-                continue
+            # Once more spoiled: a page of hundreds of fields seldom is where its lines are read.
+            odd = spoiled(random, materials()[kind], order.body)
+            for body in (order.body, odd) if isinstance(odd, dict) else (order.body,):
+                try:
+                    poll.lines(body)
+                    poll.read_order(body, NOW_MS)
+                except (NotUnderstood, TooLarge):
+                    continue
         account = channel(kind)
         arrival = Arrival(channel=account.name, received_at=NOW_MS)
         memory = Memory(find=lambda _, listing: self.listings.get(listing), newest=lambda _: {}, lines=lambda _: {})
@@ -129,11 +138,28 @@ class Calls:
         self.messages += [(account, message) for message in outgoing(found, arrival, lambda _: False)]
 
 
-def _begun(random: Random, fresh: Sequence[Callable[..., Any]]) -> Any:
+@cache
+def _moments(kind: Kind) -> Sequence[int]:
+    """Return the times (ms) in what was captured: a reading may begin at the very time of an order."""
+    found: set[int] = set()
+    for value in materials()[kind].texts:
+        if type(value) is int and 1_500_000_000 < value < 2_000_000_000:
+            found.add(value * 1_000)
+        elif isinstance(value, str) and value[:2] == "20" and value[10:11] == "T":
+            try:
+                found.add(round(datetime.fromisoformat(value).timestamp() * 1_000))
+            except ValueError:
+                continue  # one of the broken ones
+    return sorted(found) or [NOW_MS]
+
+
+def _begun(random: Random, kind: Kind, fresh: Sequence[Callable[..., Any]]) -> Any:
     """Begin a reading: each argument is one that its type allows."""
     start = random.choice(fresh)
+    moments = _moments(kind)
+    few = min(len(moments), 5)
     made_up: Mapping[object, Callable[[], Any]] = {
-        int: lambda: random.choice((0, 1, NOW_MS - 60_000, NOW_MS, NOW_MS + 3_600_000)),
+        int: lambda: random.choice((0, 1, NOW_MS - 60_000, NOW_MS, NOW_MS + 3_600_000, *random.sample(moments, few))),
         str: lambda: random.choice(NUMBERS),
         Sequence[str]: lambda: [random.choice(NUMBERS) for _ in range(random.randrange(1, 5))],
     }
@@ -146,15 +172,32 @@ def _called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     return function(*(values[name] for name in names))
 
 
-def _answer(random: Random, material: Material) -> Answer:
+def _suiting(random: Random, material: Material, reader: Any, values: Mapping[str, Any]) -> Any:
+    """Return a captured body that a reader takes for an answer, if one of a few is: then it is read to its end."""
+    body = None
+    for body in random.sample(material.answers, min(TRIES, len(material.answers))):
+        answer = Answer(status=200, headers={}, body=json.dumps(body).encode())
+        if not isinstance(_called(reader.read, {**values, "answer": answer}), Later | Denied):
+            break
+    return body
+
+
+def _answer(random: Random, material: Material, reader: Any, values: Mapping[str, Any]) -> Answer:
     if material.answers and random.random() < 0.9:
-        body = random.choice(material.answers)
+        body = _suiting(random, material, reader, values)
         if random.random() < FULL:
-            body = grown(random, material, body, somewhere(random, body))
+            body = _counted(random, grown(random, material, body, somewhere(random, body)))
         body = spoiled(random, material, body)
     else:
         body = made(random, material)
     return Answer(status=random.choice(STATUSES), headers=random.choice(HEADERS), body=to_bytes(random, body))
+
+
+def _counted(random: Random, body: Any) -> Any:
+    """Let an answer that counts what there is count more than it shows."""
+    if not isinstance(body, dict) or "total" not in body:
+        return body
+    return {**body, "total": random.choice((body["total"], *COUNTS))}
 
 
 def _secrets(names: Sequence[str]) -> list[str]:

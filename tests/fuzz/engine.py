@@ -16,7 +16,7 @@ from tests.fuzz import judge
 from tests.fuzz.calls import Calls
 from tests.fuzz.world import DOWN_IN, World, world
 
-CALLS_IN = 2
+CALLS_IN = 1
 """One answer of an API is read in so many requests."""
 FINDINGS_MAX = 20
 CALL_CHANCE = "call"

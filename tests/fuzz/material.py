@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ingest.channels.calls import GRANTS
 from schemas.settings import Kind
 from tests.channels import bodies
 from tests.channels.bodies import Sample
@@ -20,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 CHANNELS = ROOT / "tests" / "channels"
 CODE = ROOT / "ingest" / "channels"
 WORD_CHARS_MAX = 60
+GRANTED = {"access_token": "a-granted-token", "refresh_token": "the-next", "token_type": "bearer", "expires_in": 3_600}
+"""What RFC 6749 (5.1) has a token endpoint answer: no vendor's was captured."""
 WORDS_MIN = ("id", "sku", "quantity", "status", "data", "errors", "next", "total")
 """Something for kinds that say little."""
 
@@ -47,7 +50,7 @@ def materials() -> Mapping[Kind, Material]:
 
 
 def _material(kind: Kind, webhooks: Sequence[Sample]) -> Material:
-    answers = [*_answers(kind)]
+    answers = [*_answers(kind), *([GRANTED] if kind in GRANTS else ())]
     known = [sample.body for sample in webhooks] + answers
     names = {key for body in known for key in _keys(body)} | {word for word in _words(kind) if word.isidentifier()}
     texts = [*_words(kind), *dict.fromkeys(value for body in known for value in _leaves(body))]

@@ -33,6 +33,7 @@ RAW: Sequence[Callable[[Random, bytes], bytes]] = (
     lambda _, raw: b"\xef\xbb\xbf" + raw,
     lambda _, raw: raw + b"}",
     lambda _, raw: raw + b"\n",
+    lambda _, raw: json.dumps(raw.decode("utf-8", "replace")).encode(),
     lambda random, _: b"[" * random.randrange(1, 5_000),
     lambda random, raw: b'{"a":' * (depth := random.randrange(1, 2_000)) + raw + b"}" * depth,
     lambda random, _: random.randbytes(random.randrange(64)),

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.channels import WEBHOOKS, calls
+from ingest.webhook import BadSignature
 from schemas.settings import Kind
 from tests.channels.conftest import LISTINGS
 from tests.fuzz import judge
@@ -97,6 +98,20 @@ async def test_the_fuzz_notices(broken: str, sort: str, monkeypatch: pytest.Monk
     report = await run(400, SEED)
 
     assert any(sort in finding for finding in report.findings), report.findings
+
+
+@pytest.mark.parametrize("kind", list(Kind), ids=str)
+async def test_a_kind_that_lets_nothing_in_is_noticed(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signed, and refused all the same: found for every kind by itself, whatever its accounts must have."""
+
+    def refusing(*_: Any) -> None:
+        raise BadSignature("nothing is good enough")
+
+    monkeypatch.setattr(WEBHOOKS[kind], "verify", refusing)
+
+    report = await run(150, SEED)
+
+    assert any("signed, and answered 401" in finding for finding in report.findings), report.findings
 
 
 async def test_a_number_brings_its_request_about_again() -> None:
