@@ -26,11 +26,12 @@ from ingest.webhook import BadSignature
 from schemas.cluster import now_ms
 from schemas.config import ConfigError, Secrets, channel_secret
 from schemas.settings import Channel, Window
+from schemas.topics import DAY_MS
 
 LOG = logging.getLogger(__name__)
 FRESH_MS = 3_600_000
 """How long a key is not asked for again: eBay's own advice."""
-STALE_MS = 86_400_000
+STALE_MS = DAY_MS
 """How long after it was fetched a key is believed while the channel cannot be asked for it."""
 AGAIN_MS = 60_000
 """Between two attempts to renew a key that is still believed."""

@@ -1,6 +1,8 @@
 """A record on its way to Kafka, and what the records of one arrival share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from schemas import events
 
@@ -34,3 +36,10 @@ class Arrival:
     def source(self) -> str:
         """Return who writes, as CloudEvents names it."""
         return f"/ingest/{self.channel}"
+
+
+class Sender(Protocol):
+    """Kafka, as far as who writes needs it."""
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Return once every record is acknowledged; raises `Unavailable`."""

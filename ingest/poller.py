@@ -9,7 +9,6 @@ Orders that a webhook named are read by their numbers, before and between the pa
 """
 
 import logging
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +18,6 @@ from ingest import poll_metrics as metrics
 from ingest.poll.ask import Asked, Asker
 from ingest.poll.keep import Keeper
 from ingest.poll.kind import Denied, Later, Page, Poll
-from ingest.poll.pace import backoff_ms, wait_ms
 from ingest.poll.tools import Tools
 from ingest.poll.torn import Torn
 from ingest.poll.wakes import PENDING_MAX, Batch, Wakes
@@ -27,9 +25,6 @@ from schemas.channel_records import Watermark
 from schemas.settings import Channel
 
 LOG = logging.getLogger(__name__)
-BACKOFF_MS = 1_000
-BACKOFF_MAX_MS = 60_000
-"""The first and the longest wait of our own."""
 NAMED_MS = 10_000
 """How long named orders may go first: webhooks that name orders faster than they can be read hold up no search."""
 NAMED_TRIES = 3
@@ -168,7 +163,8 @@ class Poller:
                 if reading.tries is not None and reading.failures >= reading.tries:
                     LOG.error("gave up: %s", verdict.why)
                     return Ended.GAVE_UP
-                await self._wait(verdict, reading.failures)
+                metrics.FAILURES.labels(self.channel.name).set(reading.failures)
+                await self._asker.again(verdict, reading.failures)
                 continue
             metrics.FAILURES.labels(self.channel.name).set(0)
             reading.failures, reading.state = 0, verdict.next
@@ -178,7 +174,7 @@ class Poller:
         return Ended.READ
 
     async def _after(self, page: Page[Any], reading: _Reading, shown: set[str] | None) -> None:
-        """Between two pages: note what was shown, wait as asked, and let what webhooks named go first."""
+        """Between two pages: note what was shown, and let what webhooks named go first."""
         metrics.DENIED.labels(self.channel.name).set(0)
         if shown is not None:
             shown |= {order.number for order in page.orders} | {refused.order for refused in page.refused}
@@ -193,10 +189,3 @@ class Poller:
         else:
             LOG.warning("orders are refused that were asked for by number: %s", verdict.why)
         return Ended.DENIED
-
-    async def _wait(self, verdict: Later, failures: int) -> None:
-        own = backoff_ms(failures, BACKOFF_MS, BACKOFF_MAX_MS, random.random())  # noqa: S311 - jitter is no secret
-        wait = wait_ms(verdict.after_ms, own)
-        LOG.warning("%s; again in %d ms", verdict.why, wait)
-        metrics.FAILURES.labels(self.channel.name).set(failures)
-        await self.tools.sleep_ms(wait)

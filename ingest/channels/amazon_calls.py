@@ -7,15 +7,13 @@ apart (amzn/selling-partner-api-models#4122, selling-partner-api-docs#2147).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from ingest import fields
 from ingest.fields import Object
-from ingest.poll.kind import Answer, Denied, Expired, Later, Request, refusal, retry_after
+from ingest.poll.kind import Answer, Denied, Expired, Later, Request, object_in, retry_after
 from ingest.poll.pace import ASKED_MAX_MS
-from ingest.webhook import BadPayload
 from schemas.settings import Channel
 
 TOKEN_WORDS = ("expired", "revoked", "malformed")
@@ -41,17 +39,12 @@ def envelope(answer: Answer, per_s: float) -> Object | Later | Denied | Expired:
         per_s: the operation's rate, for a 429 that names none.
 
     """
-    refused = refusal(answer)
-    if isinstance(refused, Denied) and _of_the_token(answer):
+    value = object_in(answer)
+    if isinstance(value, Denied) and _of_the_token(answer):
         return Expired(why="Amazon refuses the access token")
     if answer.status == 429:
         return Later(why="throttled", after_ms=_wait_ms(answer.headers, per_s))
-    if refused is not None:
-        return refused
-    try:
-        return fields.parse_object(answer.body)
-    except BadPayload as error:
-        return Later(why=f"the answer cannot be read: {error}")
+    return value
 
 
 def _of_the_token(answer: Answer) -> bool:
@@ -75,8 +68,3 @@ def _wait_ms(headers: Mapping[str, str], per_s: float) -> int:
     except ValueError:
         rate = per_s
     return min(ASKED_MAX_MS, round(1_000 / rate)) if rate > 0 else ASKED_MAX_MS
-
-
-def zulu(ms: int) -> str:
-    """Return a time to the second as Amazon writes it: `2026-11-21T09:00:00Z`."""
-    return datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

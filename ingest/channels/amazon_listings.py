@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ingest import fields
-from ingest.channels.amazon_calls import envelope, get, zulu
+from ingest.channels.amazon_calls import envelope, get
 from ingest.discover.kind import Found, Listed
 from ingest.fields import Object
-from ingest.poll.kind import Answer, Denied, Expired, Later, Request
+from ingest.poll.kind import Answer, Denied, Expired, Later, Request, zulu
 from ingest.webhook import NotUnderstood
 from schemas.settings import Channel, Window
 

@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ingest import fields
-from ingest.channels.amazon_calls import envelope, get, zulu
+from ingest.channels.amazon_calls import envelope, get
 from ingest.channels.amazon_orders import lines, read_order, revision
 from ingest.fields import Object
-from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Order, Page, Request
+from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Order, Page, Request, zulu
 from ingest.poll.rows import orders_of
 from ingest.webhook import NotUnderstood, Refused
 from schemas.settings import Channel, Window

@@ -24,11 +24,12 @@ from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Reques
 from ingest.poll.rows import orders_of
 from ingest.webhook import Refused, unreadable
 from schemas.settings import Channel, Window
+from schemas.topics import DAY_MS
 
 __all__ = ["AT_ONCE", "LIMIT", "SECRETS", "lines", "read", "read_order", "request", "some", "start"]
 
 AT_ONCE = 50
-LIMIT = (Window(calls=1, per_ms=1_000, burst=5), Window(calls=2_500, per_ms=86_400_000, burst=2_500))
+LIMIT = (Window(calls=1, per_ms=1_000, burst=5), Window(calls=2_500, per_ms=DAY_MS, burst=2_500))
 """
 UNCONFIRMED: eBay's limits are by day and application, and are asked for with `getRateLimits`; 5,000 is its least, and a
 bucket that was full lets twice its calls through in its first day.

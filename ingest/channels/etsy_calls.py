@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from ingest.poll.kind import Request
 from schemas.settings import Channel, Window
+from schemas.topics import DAY_MS
 
 SECOND_MS = 1_000
-DAY_MS = 86_400_000
 SECRETS = ("API_KEY", "SHARED_SECRET")
 """The app's keystring and its shared secret; the access token follows them."""
 LIMIT = (Window(calls=3, per_ms=1_000, burst=3), Window(calls=2_000, per_ms=DAY_MS, burst=1_000))

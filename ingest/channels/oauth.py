@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from ingest import fields
-from ingest.poll.kind import Answer, Denied, Later, Request, refusal
-from ingest.webhook import BadPayload
+from ingest.poll.kind import Answer, Denied, Later, Request, object_in
 
 
 def form(url: str, wish: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Request:
@@ -18,10 +17,4 @@ def granted(answer: Answer, denied: str) -> fields.Object | Later | Denied:
     """Return the object that grants a token; a 400 says that the credentials are no good, in the words of `denied`."""
     if answer.status == 400:
         return Denied(why=denied)
-    refused = refusal(answer)
-    if refused is not None:
-        return refused
-    try:
-        return fields.parse_object(answer.body)
-    except BadPayload as error:
-        return Later(why=f"the answer holds no access token: {error}")
+    return object_in(answer, "the answer holds no access token")

@@ -11,10 +11,8 @@ from typing import Any
 
 import orjson
 
-from ingest import fields
 from ingest.fields import Object
-from ingest.poll.kind import Answer, Denied, Later, Request, refusal
-from ingest.webhook import BadPayload
+from ingest.poll.kind import Answer, Denied, Later, Request, object_in
 from schemas.settings import Channel
 
 API_VERSION = "2026-07"
@@ -42,13 +40,9 @@ def envelope(answer: Answer, scope: str) -> Object | Later | Denied | None:
         scope: what the token must be allowed, for the sentence where it is not.
 
     """
-    refused = refusal(answer)
-    if refused is not None:
-        return refused
-    try:
-        value = fields.parse_object(answer.body)
-    except BadPayload as error:
-        return Later(why=f"the answer cannot be read: {error}")
+    value = object_in(answer)
+    if isinstance(value, Later | Denied):
+        return value
     if value.get("errors"):
         return _errors(value["errors"], value, scope)
     return value if isinstance(value.get("data"), dict) else Later(why="the answer holds no data")

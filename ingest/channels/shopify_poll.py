@@ -19,7 +19,7 @@ from ingest.channels import shopify_calls as calls
 from ingest.channels import shopify_whole as whole
 from ingest.channels.shopify import read_order
 from ingest.fields import Object
-from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, iso
+from ingest.poll.kind import Answer, Denied, Instead, Later, Order, Page, Request, zulu
 from ingest.webhook import NotUnderstood, Refused, unreadable
 from schemas.settings import Channel, Window
 
@@ -55,7 +55,7 @@ class State:
 
 def start(since: int) -> State:
     """Begin at the second of `since`, inclusive."""
-    return State(query=f"updated_at:>='{iso(since)}Z'")
+    return State(query=f"updated_at:>='{zulu(since)}'")
 
 
 def some(numbers: Sequence[str]) -> State:

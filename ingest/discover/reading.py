@@ -1,8 +1,6 @@
 """A channel's listings, read to their end: ask, wait as the channel says, ask again."""
 
 import asyncio
-import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +10,12 @@ from ingest.discover.kind import Discovery, Found, Listed
 from ingest.poll.ask import Asker
 from ingest.poll.grant import Tokens
 from ingest.poll.kind import Answer, Denied, Later, Request
-from ingest.poll.pace import backoff_ms, wait_ms
 from ingest.replay import Advance
 from schemas.cluster import now_ms
 from schemas.settings import Channel
 
-LOG = logging.getLogger(__name__)
 TRIES = 5
 """Failures in a row after which the channel counts as away."""
-FIRST_MS, LONGEST_MS = 1_000, 60_000
-"""The first and the longest wait of our own."""
 
 
 class Away(Exception):  # noqa: N818 - named for the reaction it demands
@@ -67,7 +61,9 @@ async def read_all(channel: Channel, kind: Discovery[Any], means: Means, advance
             raise AccessDenied(verdict.why)
         if isinstance(verdict, Later):
             failures += 1
-            await _again(verdict, failures, means)
+            if failures >= TRIES:
+                raise Away(f"{verdict.why}, {failures} times in a row")
+            await asker.again(verdict, failures)
             continue
         failures, state = 0, verdict.next
         if isinstance(verdict, Listed):
@@ -75,12 +71,3 @@ async def read_all(channel: Channel, kind: Discovery[Any], means: Means, advance
             found.update((one.listing_id, one) for one in verdict.found)
             unread += verdict.unread
     return Catalogue(channel=channel.name, found=tuple(found.values()), unread=tuple(unread), whole=kind.WHOLE)
-
-
-async def _again(verdict: Later, failures: int, means: Means) -> None:
-    if failures >= TRIES:
-        raise Away(f"{verdict.why}, {failures} times in a row")
-    own = backoff_ms(failures, FIRST_MS, LONGEST_MS, random.random())  # noqa: S311 - jitter is no secret
-    wait = wait_ms(verdict.after_ms, own)
-    LOG.warning("%s; again in %d ms", verdict.why, wait)
-    await means.sleep_ms(wait)

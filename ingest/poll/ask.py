@@ -1,5 +1,7 @@
 """One question to the channel: in its budget, with its secrets and a token that is good; the verdict as a value."""
 
+import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,9 +9,13 @@ from typing import Any, Protocol
 from ingest.discover.kind import Discovery, Listed
 from ingest.poll.grant import Tokens, outlived
 from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Page, Poll, Request, Token
-from ingest.poll.pace import Pace, wait_ms
+from ingest.poll.pace import Pace, backoff_ms, wait_ms
 from schemas.settings import Channel
 
+LOG = logging.getLogger(__name__)
+BACKOFF_MS = 1_000
+BACKOFF_MAX_MS = 60_000
+"""The first and the longest wait of our own."""
 Verdict = Page[Any] | Listed[Any] | Later | Instead[Any] | Denied
 REFUSED = Later(why="the channel takes the access token no more; another one is fetched", after_ms=0)
 
@@ -74,6 +80,20 @@ class Asker:
         verdict = self._judged(self._kind.read(state, answer), answer, token)
         self._free_at = self._tools.now_ms() + _asked_to_wait(verdict)
         return Asked(verdict=verdict, at=at, answer=answer)
+
+    async def again(self, verdict: Later, failures: int) -> None:
+        """
+        Wait before the same question is put again.
+
+        Args:
+            verdict: why it has to be; the channel's own time counts where it names one.
+            failures: how many there were in a row, this one included.
+
+        """
+        own = backoff_ms(failures, BACKOFF_MS, BACKOFF_MAX_MS, random.random())  # noqa: S311 - jitter is no secret
+        wait = wait_ms(verdict.after_ms, own)
+        LOG.warning("%s; again in %d ms", verdict.why, wait)
+        await self._tools.sleep_ms(wait)
 
     def _held_back(self, now: int) -> int:
         """

@@ -4,7 +4,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -67,8 +68,15 @@ class Following(Follower):
         with self._lock, self._guarded():
             return [*self._held.torn()]
 
-    def _guarded(self) -> "_Guard":
-        return _Guard(self._folder, self._channel)
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Put a file that fails aside, so that the next start makes it anew; raises `IndexLost`."""
+        try:
+            yield
+        except Lost as error:
+            if self._folder is not None:
+                put_aside(self._folder, self._channel, str(error))
+            raise IndexLost(str(error)) from error
 
     def _run(self) -> None:
         settings = self._config.kafka.consumer(
@@ -171,19 +179,3 @@ class Following(Follower):
                 self._held.forget(key)
             else:
                 self._held.take(outcome)
-
-
-class _Guard:
-    """Around whatever touches the file: one that fails is put aside, so that the next start makes it anew."""
-
-    def __init__(self, folder: Path | None, channel: str) -> None:
-        self._folder, self._channel = folder, channel
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, Lost):
-            if self._folder is not None:
-                put_aside(self._folder, self._channel, str(error))
-            raise IndexLost(str(error)) from error

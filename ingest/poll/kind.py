@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
-from ingest.fields import Object
-from ingest.webhook import Reading, Refused
+from ingest.fields import Object, parse_object
+from ingest.webhook import BadPayload, Reading, Refused
 from schemas.settings import Channel, Window
 
 S = TypeVar("S")
@@ -180,6 +180,22 @@ def refusal(answer: Answer) -> Later | Denied | None:
     if answer.status == NO_ANSWER:
         return Later(why="no answer")
     return Later(why=f"the channel answers {answer.status}", after_ms=retry_after(answer.headers))
+
+
+def object_in(answer: Answer, lacking: str = "the answer cannot be read") -> Object | Later | Denied:
+    """Return the JSON object of a 200, or what the status says; `lacking` is what to say where there is no object."""
+    refused = refusal(answer)
+    if refused is not None:
+        return refused
+    try:
+        return parse_object(answer.body)
+    except BadPayload as error:
+        return Later(why=f"{lacking}: {error}")
+
+
+def zulu(ms: int) -> str:
+    """Return a time to the second, UTC, as ISO 8601 has it: `2026-11-21T09:00:00Z`."""
+    return f"{iso(ms)}Z"
 
 
 def iso(ms: int) -> str:

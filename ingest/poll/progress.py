@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from ingest.poll.report import moment
+from ingest.poll.kind import zulu
 
 LOG = logging.getLogger(__name__)
 QUIET_S = 2.0
@@ -43,7 +43,7 @@ async def show(label: str, place: Callable[[], Place]) -> None:
     while True:
         await asyncio.sleep(TOLD_EVERY_S)
         now = place()
-        LOG.info("%s: %d orders, read up to %s", now.doing, now.orders, moment(now.reached))
+        LOG.info("%s: %d orders, read up to %s", now.doing, now.orders, zulu(now.reached))
 
 
 async def _bar(label: str, place: Callable[[], Place]) -> None:
@@ -52,6 +52,6 @@ async def _bar(label: str, place: Callable[[], Place]) -> None:
         task = progress.add_task(label, total=1.0)
         while True:
             now = place()
-            told = f"{label}: {now.doing}" + (f", {now.orders} orders, {moment(now.reached)}" if now.orders else "")
+            told = f"{label}: {now.doing}" + (f", {now.orders} orders, {zulu(now.reached)}" if now.orders else "")
             progress.update(task, description=told, completed=now.share)
             await asyncio.sleep(EVERY_S)

@@ -1,9 +1,10 @@
 """What one reading came to, in words and as JSON.  Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import orjson
+
+from ingest.poll.kind import zulu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,6 @@ class Reading:
     took_ms: int
 
 
-def moment(ms: int) -> str:
-    """Return a time to the second, as `--since` takes it."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def sentence(reading: Reading) -> str:
     """Return the last line for a person."""
     counts = (
@@ -37,9 +33,9 @@ def sentence(reading: Reading) -> str:
         f" {reading.dead} dead letters, {reading.took_ms / 1000:.1f} s"
     )
     if reading.ended == "read":
-        return f"{reading.channel}: {counts}; all that changed since {moment(reading.since)} is in Kafka"
-    again = f"`--since {moment(reading.reached)}` goes on from there"
-    return f"{reading.channel}: {counts}; not done, read up to {moment(reading.reached)}: {again}"
+        return f"{reading.channel}: {counts}; all that changed since {zulu(reading.since)} is in Kafka"
+    again = f"`--since {zulu(reading.reached)}` goes on from there"
+    return f"{reading.channel}: {counts}; not done, read up to {zulu(reading.reached)}: {again}"
 
 
 def as_json(reading: Reading) -> str:
@@ -48,8 +44,8 @@ def as_json(reading: Reading) -> str:
         {
             "channel": reading.channel,
             "ended": reading.ended,
-            "since": moment(reading.since),
-            "reached": moment(reading.reached),
+            "since": zulu(reading.since),
+            "reached": zulu(reading.reached),
             "orders": reading.orders,
             "changed": reading.changed,
             "gone": reading.gone,

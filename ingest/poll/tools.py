@@ -4,18 +4,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ingest.message import Message
+from ingest.message import Sender
 from ingest.poll.grant import Tokens
 from ingest.poll.held import Known, LineKey
 from ingest.poll.kind import Answer, Request
 from schemas.records import OrderConfirmed
-
-
-class Sender(Protocol):
-    """Kafka, as far as a poller needs it."""
-
-    async def send(self, messages: Sequence[Message]) -> None:
-        """Return once every record is acknowledged; raises `Unavailable`."""
 
 
 class Index(Protocol):

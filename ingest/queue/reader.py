@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from ingest import queue_metrics as metrics
 from ingest.counts import count
-from ingest.message import Message
+from ingest.message import Message, Sender
 from ingest.poll.pace import backoff_ms
 from ingest.producer import Unavailable
 from ingest.queue.sorting import Sorted
@@ -42,13 +42,6 @@ class Source(Protocol):
 
     async def keep(self, letters: Sequence[Letter]) -> None:
         """Keep messages from others; raises `Trouble`."""
-
-
-class Sender(Protocol):
-    """Kafka, as far as a reader needs it."""
-
-    async def send(self, messages: Sequence[Message]) -> None:
-        """Return once every record is acknowledged; raises `Unavailable`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

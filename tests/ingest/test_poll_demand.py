@@ -9,8 +9,9 @@ import sys
 import orjson
 import pytest
 
+from ingest.poll.kind import zulu
 from ingest.poll.progress import Place
-from ingest.poll.report import Reading, as_json, moment, sentence
+from ingest.poll.report import Reading, as_json, sentence
 from ingest.poll_cli import CODES, back_to
 from ingest.poller import Ended
 from schemas.cluster import now_ms
@@ -45,7 +46,7 @@ def test_a_span_is_counted_back_from_now(text: str, before: int) -> None:
 def test_a_time_with_its_zone_is_taken_as_it_is(text: str) -> None:
     """What the last line of a stopped reading says can be given back."""
     assert back_to(text) == NINE
-    assert back_to(moment(NINE)) == NINE
+    assert back_to(zulu(NINE)) == NINE
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "-2h", "2w", "yesterday", "2026-11-21T09:00:00", "9999999h"])

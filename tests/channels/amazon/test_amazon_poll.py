@@ -10,8 +10,7 @@ import pytest
 
 from ingest.channels import amazon
 from ingest.channels import amazon_poll as poll
-from ingest.channels.amazon_calls import zulu
-from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Page
+from ingest.poll.kind import Answer, Denied, Expired, Instead, Later, Page, zulu
 from ingest.poll.pace import Pace
 from ingest.webhook import Ignored, NotUnderstood
 from schemas.settings import Channel, Kind

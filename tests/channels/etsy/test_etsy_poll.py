@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.channels import etsy_calls
 from ingest.channels import etsy_poll as etsy
 from ingest.poll.kind import Answer, Denied, Later, Page
 from schemas.settings import Channel, Kind
+from schemas.topics import DAY_MS
 
 POLLS = Path(__file__).parent / "polls"
 SHOP = Channel(name="acme", kind=Kind.ETSY, since=0, base_url="https://api.etsy.example", alias="12345678")
@@ -147,7 +147,7 @@ def test_orders_leave_the_larger_share_of_the_day_to_levels(budget: dict[str, st
     """Below half of the day's calls, orders take three in ten of what is left; never less than one a minute."""
     read = page(etsy.read(etsy.some(["1", "2"]), ok({"receipt_id": 1, "updated_timestamp": 1}, **budget)))
     assert read.pause_ms == pause
-    assert sum(window.calls + window.burst for window in etsy.LIMIT if window.per_ms == etsy_calls.DAY_MS) == 3_000
+    assert sum(window.calls + window.burst for window in etsy.LIMIT if window.per_ms == DAY_MS) == 3_000
 
 
 def receipt(number: int, modified: int) -> dict[str, Any]:
