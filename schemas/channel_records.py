@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from schemas.shapes import Pattern, Range
-from schemas.words import Change, ChannelName, Command, Count, Id, Millis, Sku, Status, Text
+from schemas.words import (
+    Change,
+    ChannelName,
+    Command,
+    Count,
+    DriftAction,
+    DriftCause,
+    Id,
+    IncidentKind,
+    Millis,
+    Sku,
+    Status,
+    Text,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +29,9 @@ class Shown:
     What one listing of a channel shows, as far as we know.
 
     `shown` and `shownAt` are what the channel last confirmed (`inferred` where we worked it out from a sale there);
-    `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call; `retired` says that
-    the listing was sold no more by then.
+    `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call; `acceptedAt` is when
+    a channel that applies later took it, until a read-back shows it applied.  `retired` says that the listing was sold
+    no more by then.  `undo` says how the channel's own way of pausing is taken back, where 0 was not enough.
     """
 
     shown: Change | None = None
@@ -28,6 +42,8 @@ class Shown:
     sent_at: Millis | None = None
     request_id: Id | None = None
     retired: bool = False
+    accepted_at: Millis | None = None
+    undo: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +53,8 @@ class ChannelLevel:
 
     `hidden` counts units that the channel has sold and whose orders have not reached us.  `heard` is the offset of
     `order.outcome`, in this SKU's partition, below which the channel's own sales are in `shown` and `hidden`: who takes
-    the channel over reads on from there.  `dirtySince` is when the
-    desired number first differed.  `undo` says how the channel's own way of pausing is taken back, where 0 was not
-    enough.
+    the channel over reads on from there.  `dirtySince` is when the desired number first differed.  `undo` stays null:
+    each listing has its own.
     """
 
     VERSION: ClassVar[int] = 1
@@ -143,4 +158,70 @@ class PublisherCommand:
     sku: Sku | None = None
     actor: Text = ""
     reason: Text = ""
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """
+    A read-back found a listing that shows another number than it should: what, why, and what is done about it.
+
+    `shown` is what the channel showed at `seenAt`, `expected` what we were sure of, `desired` what it should show.
+    `runId` is the reconciliation that found it, null where a single read-back did.
+    """
+
+    VERSION: ClassVar[int] = 1
+    channel: ChannelName
+    listing_id: Id
+    sku: Sku | None
+    shown: Change | None
+    expected: Change | None
+    desired: Change | None
+    cause: DriftCause
+    action: DriftAction
+    seen_at: Millis
+    at: Millis
+    run_id: Id | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """
+    One bulk read-back of a channel: how many listings it showed, how many were left out, what was found.
+
+    Left out is what was written too recently to be judged, or is under way.  `err` says why a run came to no end.
+    """
+
+    VERSION: ClassVar[int] = 1
+    run_id: Id
+    channel: ChannelName
+    dry_run: bool
+    started_at: Millis
+    ended_at: Millis
+    shown: Count
+    left_out: Count
+    drifts: Mapping[DriftCause, Count] = field(default_factory=dict)
+    err: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """
+    Something at a channel that a person should know: one message when it begins, and its end.
+
+    `until` is null while it lasts.  `toldAt` and `endToldAt` are when the messages were sent (null: not yet);
+    `message` is how the messenger calls the first one, where it says.
+    """
+
+    VERSION: ClassVar[int] = 1
+    incident_id: Id
+    channel: ChannelName
+    kind: IncidentKind
+    since: Millis
+    until: Millis | None = None
+    skus: Count = 0
+    err: Text = ""
+    told_at: Millis | None = None
+    end_told_at: Millis | None = None
+    message: Id | None = None
     at: Millis

@@ -33,6 +33,14 @@ class Store(StrEnum):
     ROCKSDB = "rocksdb"
 
 
+class Order(StrEnum):
+    """In which order a channel's SKUs are told: nearest oversell first, best sellers first, or as they came."""
+
+    RISK = "risk"
+    TOP20 = "top20"
+    FIFO = "fifo"
+
+
 class Mode(StrEnum):
     """Whether a channel's publisher only shows what it would do, or does it."""
 
@@ -98,11 +106,19 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """A limit: `calls` (or points) in `per_ms` milliseconds, with room for `burst` at once."""
+    """
+    A limit: `calls` (or, with `points`, points) in `per_ms` milliseconds, with room for `burst` at once.
+
+    A `rolling` one is no bucket that refills: in any `per_ms` there are at most `calls`.  With `per_listing` it holds
+    for each listing by itself.
+    """
 
     calls: Positive
     per_ms: Positive
     burst: Positive
+    points: bool = False
+    rolling: bool = False
+    per_listing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +131,11 @@ class Channel:
     an Etsy shop id, an eBay seller's user id.  Empty limits and an empty ladder mean the kind's own.  By up to
     `search_lag_ms` the channel's search may show an order later than the channel has taken it: for so long a sale that
     no order explains is believed.
+
+    `push_limit`, `read_limit` (read-backs) and `orders_limit` split what the channel allows by purpose; channels of a
+    kind with the same `app` share what it allows an app.  Every `reconcile_every_ms` the whole channel is read back.
+    When one change would show 0 for more than `brake_percent` of the listings, and neither orders nor an operator's
+    pause are the cause, it waits for a person (100: never).
 
     `auth_url` is where access tokens are fetched, where that is another address than `base_url`.  `webhook_url` is the
     public address of this channel's webhooks, as the channel was told it.  `hold_pending` says whether an order that is
@@ -138,12 +159,17 @@ class Channel:
     mode: Mode = Mode.SHADOW
     rules: Rules = field(default_factory=Rules)
     sku_rules: Mapping[str, Rules] = field(default_factory=dict)
+    app: Short = ""
+    order: Order = Order.RISK
     push_limit: tuple[Window, ...] = ()
+    read_limit: tuple[Window, ...] = ()
     orders_limit: tuple[Window, ...] = ()
     ladder_ms: tuple[Positive, ...] = ()
     call_timeout_ms: Annotated[int, Range(100, 600_000)] = 10_000
     poll_every_ms: Annotated[int, Range(100, DAY_MS)] = 60_000
     search_lag_ms: Annotated[int, Range(1_000, DAY_MS)] = 300_000
+    reconcile_every_ms: Annotated[int, Range(1_000, 7 * DAY_MS)] = 900_000
+    brake_percent: Percent = 20
 
     def rules_for(self, sku: str) -> Rules:
         """Return the rules of one SKU: its own where there are any, else the channel's."""

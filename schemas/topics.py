@@ -18,6 +18,9 @@ STOCK_ADJUSTED = "stock.adjusted"
 STOCK_LEVEL = "stock.level"
 ORDER_OUTCOME = "order.outcome"
 SYNC_LOG = "sync.log"
+SYNC_DRIFT = "sync.drift"
+SYNC_RUN = "sync.run"
+SYNC_INCIDENT = "sync.incident"
 LISTING = "listing"
 INGEST_WATERMARK = "ingest.watermark"
 INGEST_WAKE = "ingest.wake"
@@ -98,6 +101,29 @@ COMMON = (
         config=MappingProxyType({"segment.ms": str(DAY_MS)}),
     ),
     Topic(name=SYNC_LOG, key="SKU", value=channel_records.SyncLog, writers="publishers", retention_ms=90 * DAY_MS),
+    Topic(
+        name=SYNC_DRIFT,
+        key="SKU, or the listing's id where it has none",
+        value=channel_records.Drift,
+        writers="publishers",
+        retention_ms=90 * DAY_MS,
+    ),
+    Topic(
+        name=SYNC_RUN,
+        key="channel",
+        value=channel_records.Reconciliation,
+        writers="publishers",
+        partitions="one",
+        retention_ms=90 * DAY_MS,
+    ),
+    Topic(
+        name=SYNC_INCIDENT,
+        key="channel|kind",
+        value=channel_records.Incident,
+        writers="the channel's active publisher",
+        partitions="one",
+        cleanup="compact",
+    ),
     Topic(
         name=LISTING,
         key="channel|listingId, in the SKU's partition",

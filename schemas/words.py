@@ -98,3 +98,32 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     LADDER_EXHAUSTED = "ladder_exhausted"
     SKIPPED = "skipped"
+
+
+class DriftCause(StrEnum):
+    """Why a channel shows another number than we last made sure of."""
+
+    EDITED = "edited_by_hand"
+    MISSED_ORDER = "missed_order"
+    NOT_APPLIED = "not_applied"
+    OVERWRITTEN = "overwritten"
+    UNMAPPED = "unmapped"
+    NOT_SHOWN = "not_shown"
+
+
+class DriftAction(StrEnum):
+    """What is done about a drift: `waits` for the order poll and a second look, `none` where nothing can be done."""
+
+    CORRECTED = "corrected"
+    WAITS = "waits"
+    NONE = "none"
+
+
+class IncidentKind(StrEnum):
+    """What people are told of: one incident a kind and channel at a time."""
+
+    CHANNEL_DOWN = "channel_down"
+    CREDENTIALS = "credentials"
+    DEAD_LETTERS = "dead_letters"
+    BRAKE = "brake"
+    RULES_REFUSED = "rules_refused"

@@ -28,12 +28,15 @@ def test_state_is_compacted_and_history_is_kept_for_its_time() -> None:
         "ingest.watermark",
         "channel.level.shop",
         "channel.level.woo",
+        "sync.incident",
     }
     assert {name: (t.retention_ms or 0) // DAY_MS for name, t in TOPICS.items() if t.retention_ms} == {
         "order.confirmed": 30,
         "stock.adjusted": 30,
         "order.outcome": 90,
         "sync.log": 90,
+        "sync.drift": 90,
+        "sync.run": 90,
         "stock.deadletter": 90,
         "ingest.wake": 7,
         "publisher.command.shop": 7,
