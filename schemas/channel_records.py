@@ -200,7 +200,7 @@ class Reconciliation:
     ended_at: Millis
     shown: Count
     left_out: Count
-    drifts: Mapping[DriftCause, Count] = field(default_factory=dict)
+    drifts: Mapping[str, Count] = field(default_factory=dict)
     err: Text | None = None
 
 
