@@ -6,8 +6,10 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from publishers.push import Request, Response
+from schemas.cluster import now_ms
 
 BODY_MAX = 8 * 1024 * 1024
 """Most bytes of an answer that are read."""
@@ -31,21 +33,34 @@ class Delivery:
         await self._session.close()
 
     async def send(self, request: Request, headers: Mapping[str, str], timeout_ms: int) -> Response:
-        """Make the call; an answer that does not come within `timeout_ms` is a response with status 0."""
-        url, timeout = self._base_url + request.path, aiohttp.ClientTimeout(total=max(1, timeout_ms) / 1_000)
+        """
+        Make the call; an answer that does not come within `timeout_ms` is a response with status 0.
+
+        `headers` prove who we are; they go to the channel's base URL and to no other address (`Request.url`).
+        """
+        began, timeout = now_ms(), aiohttp.ClientTimeout(total=max(1, timeout_ms) / 1_000)
         try:
+            url, told = self._address(request, headers)
             async with self._session.request(
-                request.method, url, data=request.body, headers=headers, timeout=timeout, allow_redirects=False
+                request.method, url, data=request.body, headers=told, timeout=timeout, allow_redirects=False
             ) as answer:
                 body = await _read(answer)
                 names = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(status=answer.status, headers=names, body=body)
+                return Response(status=answer.status, headers=names, body=body, at=began)
+        except ValueError:  # aiohttp's `InvalidURL` too; its words would show an address that may hold a signature
+            return Response(status=0, err="an address or a header that cannot be used")
         except aiohttp.ClientConnectorError as error:
             return Response(status=0, err=f"no connection: {error.os_error}", unsent=True)
         except asyncio.TimeoutError:  # noqa: UP041 - aiohttp's own errors derive from asyncio's name
             return Response(status=0, err=f"no answer within {timeout_ms} ms")
         except (aiohttp.ClientError, OSError) as error:
-            return Response(status=0, err=f"connection failed: {error!r}")
+            # The name alone: an error of aiohttp's may show the whole request, headers and all.
+            return Response(status=0, err=f"connection failed: {type(error).__name__}")
+
+    def _address(self, request: Request, headers: Mapping[str, str]) -> tuple[URL, Mapping[str, str]]:
+        if request.url:
+            return URL(request.url, encoded=True), request.headers
+        return URL(self._base_url + request.path), {**request.headers, **headers}
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

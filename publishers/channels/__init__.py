@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
-from publishers.channels import shopify, woocommerce
-from publishers.push import Kind
+from publishers.channels import ebay_grant, shopify, woocommerce
+from publishers.grant import Grant
+from publishers.kind import Kind
 
 KINDS: Mapping[str, Kind] = {"shopify": shopify, "woocommerce": woocommerce}
+
+GRANTS: Mapping[str, Grant] = {"ebay": ebay_grant}
+"""How the kinds that need an access token buy one."""
