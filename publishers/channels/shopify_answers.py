@@ -12,16 +12,21 @@ from typing import Any
 import orjson
 
 from publishers.push import (
+    READ,
+    SILENCE_MAX_MS,
+    TELL,
     Again,
     Answer,
     ChannelDown,
     Credentials,
     Delivered,
+    Hint,
     Rejected,
     Response,
     Retry,
     Row,
     Shows,
+    Split,
     Stale,
     Throttled,
     Verdict,
@@ -30,6 +35,9 @@ from publishers.push import (
     split,
 )
 
+SECOND_MS = 1_000
+SHARES: Mapping[str, int] = {TELL: 80, READ: 10}
+"""Which percent of the app's points in this shop each of our buckets may use; the order poll has the rest."""
 THROTTLE_MS = 1_000
 """The wait where a throttling answer names none."""
 TRACK = ["input", "quantities"]
@@ -57,36 +65,76 @@ TOP_ERRORS: Mapping[str, Judge] = {
     "INTERNAL_SERVER_ERROR": lambda reason: ChannelDown(reason, unsure=True),
 }
 """What a top-level error asks for; any other splits the call."""
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What reading an answer of an unknown shape raises."""
 REFUSED = frozenset({401, 402, 403, 404, 423})
 """Statuses of a refused token, a shop that is frozen or locked, or a wrong address."""
 
 
 def classify(rows: Sequence[Row], response: Response) -> Answer:
     """Judge the answer to the mutation: throttling, refusals and bad rows all come inside a 200."""
-    return _judged(rows, response, _mutation)
+    return _judged(rows, response, TELL, _mutation)
 
 
-def _judged(rows: Sequence[Row], response: Response, judge: Callable[[Sequence[Row], Any], Answer]) -> Answer:
+def _judged(
+    rows: Sequence[Row], response: Response, bucket: str, judge: Callable[[Sequence[Row], Any], Answer]
+) -> Answer:
+    document = envelope(response)
+    if not isinstance(document, dict):
+        return answer_to_all(document, rows)
+    try:
+        answer = replace(judge(rows, document["data"]), hints=hints(document, bucket))
+    except UNREADABLE as error:
+        return all_rows(unreadable(error), rows)
+    return answer
+
+
+def answer_to_all(verdict: Verdict, rows: Sequence[Row]) -> Answer:
+    """Return an answer that says the same of every row; what a single row cannot be parted from is its own fault."""
+    return split(verdict.reason, rows) if isinstance(verdict, Split) else all_rows(verdict, rows)
+
+
+def unreadable(error: Exception) -> ChannelDown:
+    """Return what a proxy's page or a shape that we do not know means: the call may have been carried out."""
+    return ChannelDown(f"unreadable answer: {error!r:.200}", unsure=True)
+
+
+def envelope(response: Response) -> dict[str, Any] | Verdict:
+    """Return the answer's document, without an error; or what its status or its first error means."""
     refused = _transport(response)
     if refused is not None:
-        return all_rows(refused, rows)
+        return refused
     try:
         document = orjson.loads(response.body)
         errors = document.get("errors") or []
-        answer = _top(rows, errors[0], document) if errors else judge(rows, document["data"])
-        return _priced(answer, (document.get("extensions") or {}).get("cost") or {})
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        # A proxy's page or a shape that we do not know: the call may have been carried out.
-        return all_rows(ChannelDown(f"unreadable answer: {error!r:.200}", unsure=True), rows)
+        return _top(errors[0], document) if errors else {"data": document["data"], **document}
+    except UNREADABLE as error:
+        return unreadable(error)
 
 
-def _priced(answer: Answer, cost: Mapping[str, Any]) -> Answer:
-    available, asked = (cost.get("throttleStatus") or {}).get("currentlyAvailable"), cost.get("requestedQueryCost")
-    return replace(
-        answer,
-        available=None if available is None else int(available),
-        cost=None if asked is None else int(asked),
+def hints(document: Mapping[str, Any], bucket: str, *, costs: bool = True) -> tuple[Hint, ...]:
+    """
+    Return what an answer says of the points, shared out as `SHARES` says: other callers use the same bucket.
+
+    With `costs` the cost is told too: it is that of the call that every conversation of this bucket begins with.
+    """
+    cost = (document.get("extensions") or {}).get("cost") or {}
+    status, asked = cost.get("throttleStatus") or {}, cost.get("requestedQueryCost")
+    left, rate = status.get("currentlyAvailable"), status.get("restoreRate")
+    return tuple(
+        Hint(
+            bucket=name,
+            per_ms=SECOND_MS,
+            left=_share(left, share),
+            limit=_share(rate, share),
+            cost=int(asked) if costs and asked is not None and name == bucket else None,
+        )
+        for name, share in SHARES.items()
     )
+
+
+def _share(points: Any, percent: int) -> int | None:
+    return None if points is None else max(0, int(points)) * percent // 100
 
 
 def _transport(response: Response) -> Verdict | None:
@@ -102,14 +150,13 @@ def _transport(response: Response) -> Verdict | None:
     return ChannelDown(reason, unsure=True)
 
 
-def _top(rows: Sequence[Row], error: dict[str, object], document: dict[str, object]) -> Answer:
+def _top(error: dict[str, object], document: dict[str, object]) -> Verdict:
     extensions = error.get("extensions")
     code = str(extensions.get("code", "")) if isinstance(extensions, dict) else ""
     reason = f"{code}: {error.get('message', '')!s:.300}"
     if code == "THROTTLED":
-        return all_rows(Throttled(_throttle_ms(document)), rows)
-    judge = TOP_ERRORS.get(code)
-    return all_rows(judge(reason), rows) if judge else split(reason, rows)
+        return Throttled(_throttle_ms(document))
+    return TOP_ERRORS.get(code, Split)(reason)
 
 
 def _throttle_ms(document: dict[str, object]) -> int:
@@ -120,7 +167,7 @@ def _throttle_ms(document: dict[str, object]) -> int:
         return THROTTLE_MS
     status = cost["throttleStatus"]
     missing = cost["requestedQueryCost"] - status["currentlyAvailable"]
-    return max(1, int(-(-missing * 1_000 // status["restoreRate"])))
+    return max(1, min(SILENCE_MAX_MS, int(-(-missing * 1_000 // status["restoreRate"]))))
 
 
 def _mutation(rows: Sequence[Row], data: Any) -> Answer:
@@ -151,21 +198,32 @@ def _index(field: object, rows: int) -> int | None:
 
 def read_classify(rows: Sequence[Row], response: Response) -> Answer:
     """Judge the answer to the query: `nodes` keeps the order of the ids and has null for an unknown one."""
-    return _judged(rows, response, _numbers)
+    return _judged(
+        rows,
+        response,
+        READ,
+        lambda rows, data: Answer(
+            verdicts=tuple(_number(node, response.at) for node, _ in zip(data["nodes"], rows, strict=True))
+        ),
+    )
 
 
-def _numbers(rows: Sequence[Row], data: Any) -> Answer:
-    return Answer(verdicts=tuple(_number(node) for node, _ in zip(data["nodes"], rows, strict=True)))
-
-
-def _number(node: Any) -> Verdict:
+def _number(node: Any, at: int) -> Verdict:
     if not node:
         return Rejected("UNKNOWN_ITEM: the inventory item does not exist")
+    if node.get("tracked") is False:
+        return Rejected("UNTRACKED: the shop does not track this item's stock, so it would sell it at any number")
     level = node.get("inventoryLevel")
     if not level:
         return Rejected("NOT_STOCKED: the inventory item is not stocked at the location")
+    number = available(level)
+    return Retry("the answer names no available quantity") if number is None else Shows(number, at)
+
+
+def available(level: Any) -> int | None:
+    """Return the number on sale that an inventory level shows, None where it names none."""
     for quantity in level["quantities"]:
         number = quantity["quantity"]
-        if quantity["name"] == "available" and isinstance(number, int):
-            return Shows(number)
-    return Retry("the answer names no available quantity")
+        if quantity["name"] == "available" and type(number) is int:
+            return number
+    return None
