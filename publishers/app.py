@@ -4,25 +4,26 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from aiohttp import web
 
 from publishers import retry
 from publishers.book import Book
-from publishers.channels import KINDS
+from publishers.channels import GRANTS, KINDS
 from publishers.controller import Controller
+from publishers.credentials import Access
 from publishers.delivery import Delivery
 from publishers.journal import LostError
 from publishers.life import Life, Parts
 from publishers.limiter import Window
 from publishers.membership import Membership
 from publishers.metrics import Metrics
-from publishers.push import Account
+from publishers.push import READ, TELL, Account
 from publishers.reader import Reader
 from publishers.work import Gate, Setup
 from schemas.cluster import now_ms
-from schemas.config import Secrets, channel_secret
+from schemas.config import Secrets
 from schemas.settings import Channel, Config
 
 STUCK_MS = 30_000
@@ -35,20 +36,34 @@ log = logging.getLogger(__name__)
 def setup(config: Config, channel: Channel) -> Setup:
     """Return what the configuration says of a channel, with the kind's own figures where it says nothing."""
     kind, scale = KINDS[channel.kind], config.publishers.time_scale
-    own = tuple(Window(amount=w.calls, per_ms=w.per_ms, burst=w.burst) for w in channel.push_limit)
     chance = random.Random()  # noqa: S311 - jitter, not cryptography
     return Setup(
         channel=channel.name,
         kind=kind,
-        account=Account(api_version=channel.api_version, location=channel.location),
-        windows=own or kind.LIMITS,
+        account=Account(
+            api_version=channel.api_version,
+            location=channel.location,
+            alias=channel.alias,
+            marketplaces=channel.marketplaces,
+        ),
+        limits={**kind.LIMITS, **_configured(channel)},
         ladder=retry.scaled(channel.ladder_ms or kind.LADDER, scale),
         call_timeout_ms=channel.call_timeout_ms,
         gate=Gate(channel.mode),
         partitions=config.kafka.partitions,
         draw=lambda: chance.randint(0, retry.DRAWS),
         scale=scale,
+        order=channel.order,
     )
+
+
+def _configured(channel: Channel) -> dict[str, tuple[Window, ...]]:
+    asked = {TELL: channel.push_limit, READ: channel.read_limit}
+    return {
+        bucket: tuple(Window(amount=w.calls, per_ms=w.per_ms, burst=w.burst, points=w.points) for w in windows)
+        for bucket, windows in asked.items()
+        if windows
+    }
 
 
 class Publisher:
@@ -94,7 +109,8 @@ class Publisher:
 
     def _life(self, delivery: Delivery) -> Life:
         config, channel = self.config, self.channel
-        book = Book(channel.name, channel.rules_for, compares=KINDS[channel.kind].READ_BACK is not None)
+        kind = KINDS[channel.kind]
+        book = Book(channel.name, channel.rules_for, kind)
         return Life(
             Parts(
                 config=config,
@@ -102,18 +118,12 @@ class Publisher:
                 controller=Controller(setup(config, channel), book, now_ms()),
                 reader=Reader(config, channel.name, self.wake),
                 membership=Membership(config, channel.name, self.wake, self.instance),
-                delivery=delivery,
+                access=Access(channel, kind, GRANTS.get(channel.kind), self.secrets, delivery),
                 metrics=self.metrics,
-                headers=self._headers,
                 wake=self.wake,
                 stop=self.stop,
             )
         )
-
-    def _headers(self) -> Mapping[str, str]:
-        """Return the headers that prove who we are; read anew for each call, so a rotated secret is taken up."""
-        kind = KINDS[self.channel.kind]
-        return kind.headers({what: self.secrets.one(channel_secret(self.channel.name, what)) for what in kind.SECRETS})
 
     def _application(self) -> web.Application:
         app = web.Application()
@@ -134,7 +144,7 @@ class Publisher:
             "channel": self.channel.name,
             "active": bool(life and life.controller.active),
             "gate": life.controller.gate if life else None,
-            "refused": life.controller.refused if life else None,
+            "refused": life.controller.calling.refused if life else None,
             "stillMs": still,
         }
         return web.json_response(state, status=200 if healthy else 503)

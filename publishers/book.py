@@ -5,9 +5,10 @@ Desired against observed: the tables of one channel and the difference between t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from publishers.kind import Kind
 from publishers.push import Row
 from publishers.rules import number, offered, target
 from publishers.sales import Sales
@@ -26,6 +27,16 @@ def told_version(observed: ChannelLevel) -> int:
     return max((shown.sent_version or 0 for shown in observed.listings.values()), default=0)
 
 
+def believed(shown: Shown) -> int | None:
+    """Return the number that a listing was told and took, shown or not yet."""
+    return shown.shown if shown.accepted_at is None else shown.sent
+
+
+def confirmed(shown: Shown) -> int | None:
+    """Return the number that a listing surely shows; None while a call about it is open or not applied."""
+    return shown.shown if shown.request_id is None and shown.accepted_at is None else None
+
+
 def _in_force(places: dict[int, Listing]) -> Listing | None:
     return next(reversed(places.values()), None)
 
@@ -33,10 +44,10 @@ def _in_force(places: dict[int, Listing]) -> Listing | None:
 class Book:
     """What one channel should show and what it does show."""
 
-    def __init__(self, channel: str, rules_for: Callable[[str], Rules], *, compares: bool) -> None:
-        """Start empty; `compares` says whether the channel refuses a number that is not told from the current one."""
+    def __init__(self, channel: str, rules_for: Callable[[str], Rules], kind: Kind) -> None:
+        """Start empty; `kind` says what its channel takes and how it pauses."""
         self.channel = channel
-        self.compares = compares
+        self.kind = kind
         self.levels: dict[str, StockLevel] = {}
         self.listings: dict[str, dict[str, Listing]] = {}
         self.observed: dict[str, ChannelLevel] = {}
@@ -44,8 +55,9 @@ class Book:
         self.hiding: dict[str, int] = {}
         self._marks: deque[tuple[int, int]] = deque()
         self._through = 0
-        self._rules_for = rules_for
+        self.rules_for = rules_for
         self._places: dict[str, dict[int, Listing]] = {}
+        self._groups: dict[str, dict[str, str]] = {}
 
     def put_listing(self, listing_id: str, listing: Listing | None, partition: int) -> set[str]:
         """
@@ -62,9 +74,24 @@ class Book:
         after = _in_force(places)
         if before is not None:
             self.listings[before.sku].pop(listing_id)
+            self._regroup(before, None)
         if after is not None:
             self.listings.setdefault(after.sku, {})[listing_id] = after
+            self._regroup(after, after.sku)
         return {found.sku for found in (before, after) if found is not None}
+
+    def _regroup(self, listing: Listing, sku: str | None) -> None:
+        """Keep who stands in which group, where a kind's calls are serial by group."""
+        if not self.kind.SERIAL:
+            return
+        members = self._groups.setdefault(self.kind.group(listing), {})
+        members.pop(listing.listing_id, None)
+        if sku is not None:
+            members[listing.listing_id] = sku
+
+    def siblings(self, listing: Listing) -> Mapping[str, str]:
+        """Return the SKUs by listing id of the group that a listing of a serial kind stands in."""
+        return self._groups.get(self.kind.group(listing), {})
 
     def put_observed(self, record: ChannelLevel) -> None:
         """Take up what the channel shows, from the topic or from our own call."""
@@ -77,12 +104,20 @@ class Book:
     def desired(self, sku: str) -> int | None:
         """Return the number that the channel's rules make of the level; None when it is not known."""
         level = self.levels.get(sku)
-        return None if level is None else number(level, self._rules_for(sku))
+        if level is None:
+            return None
+        wanted, most = number(level, self.rules_for(sku)), self.kind.MOST
+        return wanted if wanted is None or most is None else min(wanted, most)
+
+    def paused(self, sku: str) -> bool:
+        """Return whether nobody may sell the SKU: by its level or by the channel's rules."""
+        level = self.levels.get(sku)
+        return level is not None and (level.paused is not None or self.rules_for(sku).paused)
 
     def expected(self, sku: str, listing_id: str) -> int | None:
-        """Return what the listing shows by all that we know: its confirmed number less the known sales since."""
-        shown = self.shown(sku, listing_id).shown
-        return None if shown is None else shown - self.sales.sold(sku)
+        """Return what the listing shows by all that we know: its last number less the known sales since."""
+        told = believed(self.shown(sku, listing_id))
+        return None if told is None else told - self.sales.sold(sku)
 
     def shown(self, sku: str, listing_id: str) -> Shown:
         """Return what is known of a listing; an empty record when nothing is."""
@@ -92,16 +127,25 @@ class Book:
     def rows(self, sku: str) -> Iterator[Row]:
         """Yield the rows that must be told: another number, the channel's own sale, or an intent without an answer."""
         desired, observed = self.desired(sku), self.observed.get(sku)
-        hidden = observed.hidden if observed else 0
+        hidden, paused = observed.hidden if observed else 0, self.paused(sku)
         for listing_id, listing in self.listings.get(sku, {}).items():
             shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
             quantity = target(offered(desired, retired=listing.retired), hidden, expected)
-            if quantity is not None and self._differs(quantity, shown, sku):
-                version = self.levels[sku].version
-                yield Row(sku=sku, listing=listing, quantity=quantity, version=version, expected=expected)
+            if quantity is not None and self._differs(quantity, shown, sku, paused=paused):
+                yield Row(
+                    sku=sku,
+                    listing=listing,
+                    quantity=quantity,
+                    version=self.levels[sku].version,
+                    expected=expected,
+                    paused=paused,
+                    undo=shown.undo,
+                )
 
-    def _differs(self, quantity: int, shown: Shown, sku: str) -> bool:
-        return quantity != shown.shown or shown.request_id is not None or bool(self.sales.known(sku))
+    def _differs(self, quantity: int, shown: Shown, sku: str, *, paused: bool) -> bool:
+        if quantity != believed(shown) or shown.request_id is not None or self.sales.known(sku):
+            return True
+        return self.kind.PAUSES and paused != shown.paused
 
     def polled(self, through: int, now: int) -> None:
         """Take up how far the order poll has come; it counts when the processor has had its time."""

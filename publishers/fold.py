@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from publishers.push import ChannelDown, Delivered, Rejected, Retry, Row, Shows, Verdict
+from publishers.push import Accepted, Again, ChannelDown, Delivered, Rejected, Retry, Row, Shows, Verdict
 from schemas.channel_records import ChannelLevel, Shown
 from schemas.records import DeadLetter
 from schemas.words import Reason, Status
@@ -38,6 +38,8 @@ def intent(old: ChannelLevel | None, rows: Sequence[Row], request_id: str, now: 
             sent_at=now,
             request_id=request_id,
             retired=row.listing.retired,
+            paused=row.paused,
+            accepted_at=None,
         )
         for row in rows
     }
@@ -58,20 +60,23 @@ def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
     for verdict in verdicts:
         if isinstance(verdict, Retry | ChannelDown):
             return failed(told, verdict, moment)
-    if len(judged) == len(listings) and all(isinstance(verdict, Delivered) for verdict in verdicts):
+    if len(judged) == len(listings) and all(isinstance(verdict, Delivered | Accepted) for verdict in verdicts):
         return replace(told, attempt=0, err=None, next_attempt_at=None)
     return replace(told, next_attempt_at=None)
 
 
 def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
     if isinstance(verdict, Delivered):
-        return replace(old, shown=row.quantity, shown_at=moment.now, inferred=False, request_id=None)
+        told = replace(old, shown=row.quantity, shown_at=moment.now, undo=verdict.undo)
+        return replace(told, inferred=False, request_id=None)
+    if isinstance(verdict, Accepted):
+        return replace(old, accepted_at=moment.now, request_id=None)
     if isinstance(verdict, Shows):
         return replace(old, shown=verdict.quantity, shown_at=moment.now, inferred=False, request_id=None)
     if isinstance(verdict, Rejected):
         # Also where nothing was sent (a read-back): a level newer than this one is a reason to try again.
         return replace(old, sent_version=row.version, request_id=None)
-    unsure = isinstance(verdict, Retry | ChannelDown) and verdict.unsure
+    unsure = isinstance(verdict, Again | Retry | ChannelDown) and verdict.unsure
     return old if unsure or moment.reads else replace(old, request_id=None)
 
 

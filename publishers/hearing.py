@@ -9,7 +9,7 @@ says what a record counts, so that whoever takes the channel over hears each sal
 from collections.abc import Mapping
 from dataclasses import replace
 
-from publishers.book import Book, told_version
+from publishers.book import Book, confirmed, told_version
 from publishers.sales import key, units
 from schemas.channel_records import ChannelLevel
 from schemas.partition import partition_of
@@ -162,11 +162,12 @@ class Hearing:
             return None
         (listing_id,) = listings
         shown, desired = book.shown(level.sku, listing_id), book.desired(level.sku)
-        if desired is None or shown.shown is None or shown.request_id is not None or observed.hidden:
+        number = confirmed(shown)
+        if desired is None or number is None or observed.hidden:
             return None
         if set(book.sales.known(level.sku)) - {str(level.version)}:
             return None
-        if (cause.ordered_at or 0) <= (shown.sent_at or 0) + SOURCE_MARGIN_MS or shown.shown - cause.delta != desired:
+        if (cause.ordered_at or 0) <= (shown.sent_at or 0) + SOURCE_MARGIN_MS or number - cause.delta != desired:
             return None
         told = replace(shown, shown=desired, inferred=True)
         return replace(observed, listings={**observed.listings, listing_id: told})

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,16 +17,15 @@ from typing import TypeVar
 from confluent_kafka import KafkaException
 
 from publishers.controller import Controller
-from publishers.delivery import Delivery
+from publishers.credentials import Access, WithheldError
 from publishers.journal import Journal, LostError
 from publishers.membership import Membership
 from publishers.metrics import Metrics
-from publishers.push import Credentials, Delivered
+from publishers.push import Accepted, Answer, Delivered, Response
 from publishers.reader import Item, Place, Reader
-from publishers.work import Call, Gate
+from publishers.work import Call, Gate, Purpose
 from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
 from schemas.cluster import now_ms
-from schemas.config import ConfigError
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
 from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_LEVEL, channel_level
@@ -40,6 +40,8 @@ SLICE = 2_000
 """Records that are taken up before the loop looks up again."""
 STANDBY_S = 1.0
 SHADOW_LOG_MS = 10_000
+TAKEN = (Delivered, Accepted)
+"""The verdicts whose lag is measured."""
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -53,9 +55,8 @@ class Parts:
     controller: Controller
     reader: Reader
     membership: Membership
-    delivery: Delivery
+    access: Access
     metrics: Metrics
-    headers: Callable[[], Mapping[str, str]]
     wake: asyncio.Event
     stop: asyncio.Event
 
@@ -74,7 +75,9 @@ class Life:
         self._replays: list[tuple[int, PublisherCommand]] = []
         self._done: int | None = None
         self._shadow_logged = 0
-        self._refused_with: Mapping[str, str] = {}
+        self._executed = 0
+        self._answered: deque[tuple[Call, Response | WithheldError, int]] = deque()
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Live; returns when the process stops, raises `LostError` when the channel is lost."""
@@ -87,6 +90,9 @@ class Life:
                 await self._work()
         finally:
             self.controller.active = False
+            for task in self._sending:
+                task.cancel()
+            await asyncio.gather(*self._sending, return_exceptions=True)
             await asyncio.to_thread(self.parts.membership.close)
             await asyncio.to_thread(self.parts.reader.close)
             self._threads.shutdown(wait=True)
@@ -112,6 +118,7 @@ class Life:
                 await self._pass(await asyncio.to_thread(parts.reader.ends, name))
         except (KafkaException, TimeoutError) as error:
             raise LostError(f"the end of the tables is not known: {error}") from None
+        self._executed = parts.membership.executed
         ends = {partition: end for (_, partition), end in outcomes.items()}
         parts.reader.hear(self.controller.hearing.listen_from(ends))
         await self._pass(outcomes)
@@ -130,54 +137,84 @@ class Life:
 
     async def _work(self) -> None:
         while not self.parts.stop.is_set() and self.parts.membership.owned:
-            await self._take_in()
-            step = self.controller.plan(now_ms(), uuid.uuid4().hex)
-            await self._commit()
-            if isinstance(step, Call):
-                await self._call(step)
-            else:
-                self._look_around()
-                await self._sleep(step / 1_000)
-        await self._commit()
+            await self._step()
         if not self.parts.stop.is_set():
             raise LostError("another member owns the channel now")
+        await self._drain()
 
-    async def _call(self, call: Call) -> None:
+    async def _drain(self) -> None:
+        """Finish what is under way, no longer than a call may take; a feed is read back by the next life."""
+        self.controller.draining = True
+        ends_at = now_ms() + self.controller.setup.call_timeout_ms
+        while self.controller.calling.talks.busy(now_ms()) and now_ms() < ends_at and self.parts.membership.owned:
+            await self._step()
+        await self._commit()
+
+    async def _step(self) -> None:
+        """Take in, decide, write, and send or wait."""
+        await self._take_in()
+        while self._answered:
+            self._take_up(*self._answered.popleft())
+        step = self.controller.plan(now_ms(), uuid.uuid4().hex)
+        await self._commit()
+        if isinstance(step, Call):
+            await self._send(step)
+        elif not self._answered:
+            self._look_around()
+            await self._sleep(step / 1_000)
+
+    async def _send(self, call: Call) -> None:
+        """Let a request go out, not without having been the owner a moment ago: a paused process finds out here."""
         fresh = max(FRESH_MS, self.controller.setup.call_timeout_ms // 2)
-        while now_ms() - call.at > fresh:
-            call = self.controller.renew(call, now_ms())
-            await self._commit()
+        sure_at = call.at
+        while now_ms() - sure_at > fresh:
+            sure_at = now_ms()
+            if call.purpose is Purpose.TELL:
+                call = self.controller.renew(call, sure_at)
+                await self._commit()
+            else:
+                await self._prove()
+        task = asyncio.create_task(self._request(call, now_ms()))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _prove(self) -> None:
+        """Write that the commands are executed as far as they are, as only the owner can."""
+        if self._journal is not None:
+            journal, done = self._journal, self._executed
+            await self._in_thread(lambda: journal.commit([], done, lambda: self.parts.membership.group))
+
+    async def _request(self, call: Call, began: int) -> None:
         try:
-            headers = self.parts.headers()
-        except ConfigError as error:
-            self.controller.withheld(call, str(error), now_ms())
-            self._refused_with = {}
-            return
-        timeout = self.controller.setup.call_timeout_ms - (now_ms() - call.at)
-        response = await self.parts.delivery.send(call.request, headers, timeout)
+            # A new owner waits for a whole call from the intent on: nothing of this one may come later.
+            spent = began - call.at if call.purpose is Purpose.TELL else 0
+            timeout = self.controller.setup.call_timeout_ms - spent
+            outcome: Response | WithheldError = await self.parts.access.send(call.request, max(1, timeout))
+        except WithheldError as error:
+            outcome = error
+        self._answered.append((call, outcome, began))
+        self.parts.wake.set()
+
+    def _take_up(self, call: Call, outcome: Response | WithheldError, began: int) -> None:
         now = now_ms()
-        answer = self.controller.answer(call, response, now)
-        levels = self.controller.book.levels
-        lags = [
-            max(0, now - levels[row.sku].updated_at)
-            for row, verdict in zip(call.rows, answer.verdicts, strict=True)
-            if isinstance(verdict, Delivered)
-        ]
-        self.parts.metrics.called(call, answer, response, lags, now - call.at)
-        if isinstance(answer.verdicts[0], Credentials):
-            self._refused_with = headers
-            log.error("the channel refuses us, nothing is told", extra={"reason": answer.verdicts[0].reason})
+        if isinstance(outcome, WithheldError):
+            self.controller.withheld(call, str(outcome), now)
+            return
+        self.parts.metrics.requested(call, outcome, now - began)
+        before, ended = self.controller.calling.refused, self.controller.answer(call, outcome, now)
+        if isinstance(ended, Answer):
+            levels = self.controller.book.levels
+            told = zip(call.rows, ended.verdicts, strict=True)
+            lags = [max(0, now - levels[row.sku].updated_at) for row, one in told if isinstance(one, TAKEN)]
+            self.parts.metrics.called(call, ended, lags)
+        if self.controller.calling.refused is not None and before is None:
+            self.parts.access.refused()
+            log.error("the channel refuses us, nothing is told", extra={"reason": self.controller.calling.refused})
 
     def _look_around(self) -> None:
         """Look at what changes without a record: secrets that were rotated, and the diff while in shadow."""
-        if self.controller.refused is not None:
-            try:
-                rotated = self.parts.headers() != self._refused_with
-            except ConfigError as error:
-                log.debug("no secrets yet: %s", error)
-            else:
-                if rotated:
-                    self.controller.secrets_changed()
+        if self.controller.calling.refused is not None and self.parts.access.rotated():
+            self.controller.secrets_changed()
         now = now_ms()
         if self.controller.gate is Gate.SHADOW and now - self._shadow_logged > SHADOW_LOG_MS:
             self._shadow_logged = now
@@ -246,4 +283,4 @@ class Life:
     def _execute(self, offset: int, command: PublisherCommand) -> None:
         log.info("command", extra={"command": command.command, "sku": command.sku, "actor": command.actor})
         self.controller.command(command, now_ms())
-        self._done = offset + 1
+        self._done = self._executed = offset + 1

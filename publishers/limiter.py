@@ -5,8 +5,10 @@ Tokens are kept multiplied by the window's `per_ms`, so that every rate is exact
 In any span of T ms a window lets through at most `burst + amount * T / per_ms`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from publishers.push import Hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +95,43 @@ def corrected(budget: Budget, available: int, now: int) -> Budget:
         for w, have in zip(current.windows, current.filled, strict=True)
     )
     return replace(current, filled=filled)
+
+
+class Limiter:
+    """The limits of one channel: a budget by bucket."""
+
+    def __init__(self, limits: Mapping[str, Sequence[Window]], now: int) -> None:
+        """Start with every bucket full."""
+        self._budgets = {bucket: full(windows, now) for bucket, windows in limits.items()}
+        self._costs: dict[str, int] = {}
+
+    def cost(self, bucket: str, asked: int) -> int:
+        """Return what a call costs: what the channel said last, at least `asked`, at most what fits."""
+        largest = min((w.burst for w in self._budgets[bucket].windows if w.points), default=asked)
+        return min(max(asked, self._costs.get(bucket, 0)), largest)
+
+    def wait(self, bucket: str, cost: int, now: int, listings: Iterable[str] = ()) -> int:
+        """Return after how many ms a call may be made, 0 for now; `listings` have limits of their own."""
+        del listings
+        return wait(self._budgets[bucket], cost, now)
+
+    def spend(self, bucket: str, cost: int, now: int, listings: Iterable[str] = ()) -> None:
+        """Take a call out of its bucket; raises `ValueError` when it is not allowed yet."""
+        del listings
+        self._budgets[bucket] = spent(self._budgets[bucket], cost, now)
+
+    def throttled(self, bucket: str, after_ms: int, now: int) -> None:
+        """The channel found a call too fast: be silent for so long."""
+        self._budgets[bucket] = blocked(self._budgets[bucket], now + after_ms)
+
+    def learn(self, hints: Iterable[Hint], now: int) -> None:
+        """Take up what the channel says of its limits."""
+        for hint in hints:
+            if hint.left is not None:
+                self._budgets[hint.bucket] = corrected(self._budgets[hint.bucket], hint.left, now)
+            if hint.cost is not None:
+                self._costs[hint.bucket] = hint.cost
+
+    def silent_until(self, bucket: str) -> int:
+        """Return until when the channel asked for silence, in ms."""
+        return self._budgets[bucket].blocked_until

@@ -32,6 +32,12 @@ class Metrics:
             and_verdict,
             registry=self.registry,
         )
+        self._requests = Counter(
+            "lastunit_publisher_requests_total",
+            "Requests by what they were for and by HTTP status, 0 where no answer came.",
+            [*of, "purpose", "status"],
+            registry=self.registry,
+        )
         self._rows = Counter("lastunit_publisher_rows_total", "Rows by verdict.", and_verdict, registry=self.registry)
         self._throttles = Counter(
             "lastunit_publisher_throttles_total", "Calls that the channel throttled.", of, registry=self.registry
@@ -44,7 +50,7 @@ class Metrics:
             buckets=LAG_S,
         )
         self._call_time = Histogram(
-            "lastunit_publisher_call_seconds", "Duration of calls.", of, registry=self.registry, buckets=LAG_S
+            "lastunit_publisher_call_seconds", "Duration of requests.", of, registry=self.registry, buckets=LAG_S
         )
         self._dirty = gauge("dirty_skus", "SKUs whose number differs from what the channel shows.")
         self._oldest = gauge("oldest_dirty_seconds", "How long the SKU that differs longest has differed.")
@@ -57,14 +63,18 @@ class Metrics:
         self._refused = gauge("refused", "1 while the channel refuses our credentials or configuration.")
         self._undecodable = gauge("undecodable_records", "Records that could not be read since the start.")
 
-    def called(self, call: Call, answer: Answer, response: Response, lags_ms: Sequence[int], duration_ms: int) -> None:
-        """Count a call, its rows and the lags of what was delivered."""
+    def requested(self, call: Call, response: Response, duration_ms: int) -> None:
+        """Count a request; a call may take several."""
+        self._requests.labels(self._channel, call.purpose, response.status).inc()
+        self._call_time.labels(self._channel).observe(duration_ms / 1_000)
+
+    def called(self, call: Call, answer: Answer, lags_ms: Sequence[int]) -> None:
+        """Count a call, its rows and the lags of what was taken."""
         names = [NAMES[type(verdict)] for verdict in answer.verdicts]
-        self._calls.labels(self._channel, names[0] if response.status else "no_answer").inc()
+        self._calls.labels(self._channel, names[0]).inc()
         for name in set(names):
             self._rows.labels(self._channel, name).inc(names.count(name))
         self._throttles.labels(self._channel).inc(isinstance(answer.verdicts[0], Throttled))
-        self._call_time.labels(self._channel).observe(duration_ms / 1_000)
         if not call.reads:
             for lag in lags_ms:
                 self._lag.labels(self._channel).observe(lag / 1_000)
@@ -72,17 +82,17 @@ class Metrics:
     def show(self, controller: Controller, undecodable: int, now: int) -> bytes:
         """Bring the gauges up to date and return everything in Prometheus's text format."""
         tasks, oldest = controller.tasks, controller.tasks.queue.oldest()
-        pushing = controller.gate is Gate.PUSH and controller.refused is None
+        pushing = controller.gate is Gate.PUSH and controller.calling.refused is None
         values = {
             self._dirty: len(tasks.queue),
             self._oldest: 0 if oldest is None else max(0, now - oldest) / 1_000,
-            self._circuit: controller.circuit.is_open,
+            self._circuit: controller.calling.circuit.is_open,
             self._dead: len(tasks.troubled[Status.DEAD]),
             self._retrying: len(tasks.troubled[Status.RETRYING]),
             self._hidden: sum(tasks.book.observed[sku].hidden for sku in tasks.book.hiding),
             self._active: controller.active,
             self._pushing: controller.active and pushing,
-            self._refused: controller.refused is not None,
+            self._refused: controller.calling.refused is not None,
             self._undecodable: undecodable,
         }
         for gauge, value in values.items():

@@ -1,16 +1,20 @@
 """
-How a kind of channel is told levels, and what its answers mean.  Pure.
+What a channel is told and what its answers mean: rows, requests, responses, verdicts.  Pure.
 
-A kind is a module of `publishers.channels`: it makes requests and judges answers; the loop, the limits and the waiting
-are the publisher's.  A verdict is a value and names the reaction, row by row: a 200 may hold rows that failed.
+A verdict is a value and names the reaction, row by row: a 200 may hold rows that failed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from publishers.limiter import Window
 from schemas.channel_records import Listing
+
+TELL, READ = "tell", "read"
+"""The buckets that every kind has: for telling numbers, and for reading them back."""
+TOKEN = "GRANTED_TOKEN"  # noqa: S105 - a name
+"""What a fetched access token is called among the secrets."""
+SILENCE_MAX_MS = 3_600_000
+"""The longest wait that a channel may ask for: a broken `Retry-After` must not silence it for days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,8 @@ class Row:
     One listing that is told one number.
 
     `expected` is what we believe it shows (None: not known); a channel that compares refuses the row otherwise.
+    With `paused` the SKU is to be sold by nobody: where the channel would sell on at 0, its own way of pausing is used
+    too, and `Delivered.undo` says how to take it back.  That comes as `undo` with the row that ends the pause.
     """
 
     sku: str
@@ -26,47 +32,88 @@ class Row:
     quantity: int
     version: int
     expected: int | None = None
+    paused: bool = False
+    undo: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a request needs to know of the account: the API's version and the location whose stock is set."""
+    """
+    What a request needs to know of the account.
+
+    The API's version, the location whose stock is set, the account's own name at the channel (Amazon's seller id,
+    Etsy's shop id) and its marketplaces.
+    """
 
     api_version: str = ""
     location: str = ""
+    alias: str = ""
+    marketplaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A call to make; `path` is relative to the channel's base URL."""
+    """
+    One request to make; `path` is relative to the channel's base URL.
+
+    `bucket` names which of the kind's `LIMITS` it is charged to, `cost` how much where the limit counts points, and
+    `listings` whose own limits it uses up (one call each).  It is made no sooner than `after_ms` from now; `throttled`
+    says that this wait is the channel's own wish, so that nothing else uses the bucket before.  `url` replaces base URL
+    and path with an address that the channel has named for one file: no secret is sent there.
+    Bodies and headers may hold secrets and have no readable form.
+    """
 
     path: str
-    body: bytes
+    body: bytes = field(repr=False)
     method: str = "POST"
+    bucket: str = TELL
+    cost: int = 1
+    listings: tuple[str, ...] = ()
+    after_ms: int = 0
+    throttled: bool = False
+    url: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A call's answer: header names in lower case; `status` 0 means that none came, and `err` says why."""
+    """
+    A request's answer: header names in lower case; `status` 0 means that none came, and `err` says why.
+
+    `at` is when the request was begun, in ms: what a read-back shows is at least that young.
+    """
 
     status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     err: str = ""
     unsent: bool = False
     """No connection was made, so the channel cannot have acted on the call."""
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The channel shows the number."""
+    """
+    The channel shows the number; `undo` says how to take back what is done for a pause (None: nothing is).
+
+    A kind hands `Row.undo` on as long as the pause stands.
+    """
+
+    undo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The channel will show the number later, or never: it is open until it is read back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shows:
-    """A read-back: the channel shows this number."""
+    """A read-back: the channel showed this number at `at` or later."""
 
     quantity: int
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +123,9 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Nothing was done because of another row of the call: tell it again at once."""
+    """Nothing was done for this row (but with `unsure` perhaps something was): tell it again at once."""
+
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +172,13 @@ class Credentials:
     reason: str
 
 
-Verdict = Delivered | Shows | Stale | Again | Split | Throttled | Retry | Rejected | ChannelDown | Credentials
+Verdict = (
+    Delivered | Accepted | Shows | Stale | Again | Split | Throttled | Retry | Rejected | ChannelDown | Credentials
+)
 
 NAMES: Mapping[type, str] = {
     Delivered: "delivered",
+    Accepted: "accepted",
     Shows: "read_back",
     Stale: "stale",
     Again: "again",
@@ -141,67 +193,27 @@ NAMES: Mapping[type, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A verdict for each row, in the rows' order, and what the channel said of our budget in points."""
+class Hint:
+    """
+    What a channel says of its own limit: of `bucket`, and there of the window of `per_ms` (0: of every window).
 
-    verdicts: tuple[Verdict, ...]
-    available: int | None = None
+    `left` is how many calls or points are left, `limit` how many there are in a window's time, `cost` what a call
+    costs; None where it does not say.
+    """
+
+    bucket: str
+    per_ms: int = 0
+    left: int | None = None
+    limit: int | None = None
     cost: int | None = None
 
 
-Classify = Callable[[Sequence[Row], Response], Answer]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A verdict for each row, in the rows' order, and what the channel said of our budget."""
 
-
-@dataclass(frozen=True, slots=True)
-class ReadBack:
-    """How a kind is asked what its listings show."""
-
-    request: Callable[[Sequence[Row], Account], Request]
-    classify: Classify
-
-
-class Kind(Protocol):
-    """One kind of channel; a module of `publishers.channels` is one."""
-
-    @property
-    def LIMITS(self) -> tuple[Window, ...]:  # noqa: N802 - a constant of the module
-        """The documented limits, used where the configuration names none."""
-
-    @property
-    def LADDER(self) -> tuple[int, ...]:  # noqa: N802 - a constant of the module
-        """After each failure the ms until the next attempt."""
-
-    @property
-    def BATCH(self) -> int:  # noqa: N802 - a constant of the module
-        """Most rows in a call."""
-
-    @property
-    def HOT_BATCH(self) -> int:  # noqa: N802 - a constant of the module
-        """Most recently sold rows in a call."""
-
-    @property
-    def COST(self) -> int:  # noqa: N802 - a constant of the module
-        """A call's cost in points before the channel has said what it is."""
-
-    @property
-    def SECRETS(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the module
-        """The names of the secrets that `headers` needs."""
-
-    @property
-    def READ_BACK(self) -> ReadBack | None:  # noqa: N802 - a constant of the module
-        """How its numbers are read; None where a tell overwrites without comparing."""
-
-    def headers(self, secrets: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the headers that prove who we are."""
-
-    def group(self, listing: Listing) -> str:
-        """Return which listings may share a call: those with an equal group."""
-
-    def request(self, rows: Sequence[Row], account: Account, request_id: str) -> Request:
-        """Return the call that tells these rows; equal arguments give an equal call."""
-
-    def classify(self, rows: Sequence[Row], response: Response) -> Answer:
-        """Judge the answer to `request`."""
+    verdicts: tuple[Verdict, ...]
+    hints: tuple[Hint, ...] = ()
 
 
 def all_rows(verdict: Verdict, rows: Sequence[Row]) -> Answer:
@@ -217,4 +229,4 @@ def split(reason: str, rows: Sequence[Row]) -> Answer:
 def retry_after_ms(response: Response, default: int) -> int:
     """Return the wait that `Retry-After` asks for in ms; `default` where it is missing or not a number of seconds."""
     value = response.headers.get("retry-after", "").strip()
-    return int(value) * 1_000 if value.isdecimal() else default
+    return min(int(value[:9]) * 1_000, SILENCE_MAX_MS) if value.isdecimal() else default

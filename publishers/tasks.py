@@ -8,8 +8,8 @@ from publishers import fold
 from publishers.book import Book, told_version
 from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue, risk
-from publishers.work import Out, Setup
-from schemas.channel_records import ChannelLevel
+from publishers.work import Call, Out, Setup
+from schemas.channel_records import ChannelLevel, Listing
 from schemas.words import Reason, Status
 
 INTENT_MARGIN_MS = 500
@@ -33,8 +33,28 @@ class Tasks:
         self.out: list[Out] = []
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
         self.unknown: set[tuple[str, str]] = set()
+        self.busy: set[str] = set()
+        self.groups: set[str] = set()
+        self._not_before: dict[str, int] = {}
         self._stale: dict[tuple[str, str], int] = {}
         self._began = 0
+
+    def begin(self, call: Call) -> None:
+        """Note that a call is under way: none of its SKUs goes into the queue before its end, no mate of its group."""
+        self.busy.update(call.since)
+        if self.setup.kind.SERIAL:
+            self.groups.update(self.setup.kind.group(row.listing) for row in call.rows)
+
+    def end(self, call: Call) -> None:
+        """Note that a call has ended; its SKUs must be touched now."""
+        self.busy.difference_update(call.since)
+        if self.setup.kind.SERIAL:
+            self.groups.difference_update(self.setup.kind.group(row.listing) for row in call.rows)
+
+    def postpone(self, sku: str, since: int, until: int, now: int) -> None:
+        """Put a SKU back whose listing has used up a limit of its own."""
+        self._not_before[sku] = until
+        self.touch(sku, now, since=since)
 
     def index(self, now: int) -> None:
         """Find the troubled SKUs among what was loaded; intents before `now` are another owner's."""
@@ -67,6 +87,13 @@ class Tasks:
             if observed is not None and told:
                 self.store(replace(observed, listings={**observed.listings, **told}))
 
+    def undone(self, listing: Listing) -> None:
+        """Write that the pause of a serial group is taken back, in the records of all its SKUs."""
+        for name, sku in self.book.siblings(listing).items():
+            observed, shown = self.book.observed.get(sku), self.book.shown(sku, name)
+            if observed is not None and shown.undo is not None:
+                self.store(replace(observed, listings={**observed.listings, name: replace(shown, undo=None)}))
+
     def sample(self) -> list[str]:
         """Return some of the differences in words, for the log of a channel in shadow."""
         rows = (row for sku in islice(self.queue, SAMPLE) for row in self.book.rows(sku))
@@ -90,6 +117,8 @@ class Tasks:
 
     def touch(self, sku: str, now: int, *, at_once: bool = False, since: int | None = None) -> None:
         """Put a SKU into the queue or take it out, as the difference says; `at_once` waits for no ladder."""
+        if sku in self.busy:
+            return
         observed = self.book.observed.get(sku)
         if not any(self.book.rows(sku)):
             self.queue.discard(sku)
@@ -103,6 +132,9 @@ class Tasks:
         level = self.book.levels[sku]
         waits = since or self.queue.since(sku) or (observed.dirty_since if observed else None) or now
         due = 0 if observed is None else self._due(observed, at_once=at_once)
+        if (later := self._not_before.pop(sku, 0)) > now:
+            self._not_before[sku] = later
+            due = max(due, later)
         self.queue.offer(sku, risk(level.velocity, self._most(sku)), waits, due)
 
     def _most(self, sku: str) -> int | None:

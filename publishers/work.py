@@ -4,11 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from publishers.kind import Kind
 from publishers.limiter import Window
-from publishers.push import Account, Kind, Request, Row
+from publishers.push import Account, Request, Row
 from schemas.channel_records import ChannelLevel, SyncLog
 from schemas.records import DeadLetter
+from schemas.settings import Order
 from schemas.words import Command
+
+NO_REQUEST = Request(path="", body=b"")
+"""What stands in a call before its first request is known."""
 
 
 class Gate(StrEnum):
@@ -30,7 +35,7 @@ GATES: Mapping[Command, Gate] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """
-    What a publisher is told once: its channel, its kind, its limits and its patience.
+    What a publisher is told once: its channel, its kind, its limits by bucket and its patience.
 
     `partitions` is the count of the topics keyed by SKU.  `draw` gives the jitter's chance (`publishers.retry.DRAWS`);
     circuit times are multiplied by `scale` over 1,000.
@@ -39,36 +44,53 @@ class Setup:
     channel: str
     kind: Kind
     account: Account
-    windows: tuple[Window, ...]
+    limits: Mapping[str, tuple[Window, ...]]
     ladder: tuple[int, ...]
     call_timeout_ms: int
     gate: Gate
     partitions: int
     draw: Callable[[], int]
     scale: int = 1_000
+    order: Order = Order.RISK
+
+
+class Purpose(StrEnum):
+    """What a call is for: to tell numbers (a few, or many in bulk), to read some, or all, that the channel shows."""
+
+    TELL = "tell"
+    BULK = "bulk"
+    READ = "read"
+    SWEEP = "sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """
-    One call to make: its rows, since when each SKU waits and which known sales its numbers reflect.
+    One call: its rows, since when each SKU waits and which known sales its numbers reflect.
 
-    `heard` says the same by SKU as an offset of `order.outcome`, for the record.
+    `heard` says the same by SKU as an offset of `order.outcome`, for the record.  `at` is when its intents were written
+    last.  A call may take several requests: `step` counts from 0, and `request` is the one to make now.
 
-    `reads` asks for numbers instead of telling them; `probe` tries a channel that was down; `again` is the same call
-    for the second time, because the first was not answered.
+    `probe` tries a channel that was down; `again` is the same call for the second time, because the first was not
+    answered.
     """
 
-    request: Request
     request_id: str
     rows: tuple[Row, ...]
     at: int
     since: Mapping[str, int]
+    purpose: Purpose = Purpose.TELL
     sales: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     heard: Mapping[str, int] = field(default_factory=dict)
-    reads: bool = False
     probe: bool = False
     again: bool = False
+    step: int = 0
+    request: Request = NO_REQUEST
+
+    @property
+    def reads(self) -> bool:
+        """Whether the call only asks."""
+        return self.purpose in (Purpose.READ, Purpose.SWEEP)
 
 
 Out = ChannelLevel | SyncLog | DeadLetter

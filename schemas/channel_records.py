@@ -31,7 +31,8 @@ class Shown:
     `shown` and `shownAt` are what the channel last confirmed (`inferred` where we worked it out from a sale there);
     `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call; `acceptedAt` is when
     a channel that applies later took it, until a read-back shows it applied.  `retired` says that the listing was sold
-    no more by then.  `undo` says how the channel's own way of pausing is taken back, where 0 was not enough.
+    no more by then, `paused` that the SKU was.  `undo` says how the channel's own way of pausing is taken back, where 0
+    was not enough.
     """
 
     shown: Change | None = None
@@ -43,6 +44,7 @@ class Shown:
     request_id: Id | None = None
     retired: bool = False
     accepted_at: Millis | None = None
+    paused: bool = False
     undo: Text | None = None
 
 

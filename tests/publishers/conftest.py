@@ -10,7 +10,7 @@ import pytest
 from publishers.book import Book
 from publishers.channels import KINDS
 from publishers.controller import Controller
-from publishers.push import Account, Answer, Response
+from publishers.push import TELL, Account, Answer, Response
 from publishers.work import Call, Gate, Setup
 from schemas import channel_records, records, words
 from schemas.settings import Rules
@@ -158,6 +158,7 @@ class Bench:
         self.now += took
         answer = self.controller.answer(call, answered, self.now)
         self.collect()
+        assert isinstance(answer, Answer), "the call goes on"
         return answer
 
     def work(self, until: int = 0) -> int:
@@ -177,8 +178,9 @@ class Bench:
     def budget_waits(self) -> bool:
         """Return whether something is due and only the limit keeps it back."""
         due = self.controller.tasks.queue.due_at(self.now)
-        closed = self.controller.gate is not Gate.PUSH or self.controller.refused or self.controller.circuit.is_open
-        return due == self.now and not closed and self.controller.budget.blocked_until <= self.now
+        calling = self.controller.calling
+        closed = self.controller.gate is not Gate.PUSH or calling.refused or calling.circuit.is_open
+        return due == self.now and not closed and calling.limiter.silent_until(TELL) <= self.now
 
     def record(self, sku: str) -> channel_records.ChannelLevel:
         """Return what is known of a SKU."""
@@ -271,14 +273,14 @@ def bench_of() -> BenchOf:
             channel="shop",
             kind=module,
             account=Account(api_version="2026-10", location=LOCATION),
-            windows=module.LIMITS,
+            limits=module.LIMITS,
             ladder=module.LADDER if ladder is None else ladder,
             call_timeout_ms=10_000,
             gate=gate,
             partitions=1,
             draw=lambda: 500,
         )
-        book = Book("shop", lambda _: settings, compares=module.READ_BACK is not None)
+        book = Book("shop", lambda _: settings, module)
         bench = Bench(controller=Controller(setup, book, 0), shop=Shop(kind))
         if active:
             bench.controller.activate(bench.now)

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publishers.book import SETTLE_MS
-from publishers.push import Response
+from publishers.channels import shopify
+from publishers.channels.shopify_answers import SHARES
+from publishers.push import TELL, Response
 from publishers.work import Call, Gate
 from schemas.settings import Rules
 from schemas.words import Command, Reason, Result, Status
@@ -182,7 +184,7 @@ def test_a_fault_without_a_row_is_found_by_halving(bench_of: Any) -> None:
     assert sizes[:4] == [8, 4, 4, 2] or sizes[:2] == [8, 4]
     assert [letter.sku for letter in bench.letters()] == ["S3"]
     assert {sku: number for sku, number in bench.shop.numbers.items() if number != 2} == {"S3": 1}
-    assert bench.controller.picker.cap > 1
+    assert bench.controller.calling.picker.cap > 1
 
 
 def test_a_dead_sku_is_tried_again_when_its_level_or_its_listing_changes(bench_of: Any) -> None:
@@ -243,10 +245,11 @@ def test_what_the_channel_says_of_the_budget_counts(bench_of: Any) -> None:
     cost = {"requestedQueryCost": 20, "throttleStatus": {"currentlyAvailable": 5}}
     body = {"data": {"inventorySetQuantities": {"userErrors": []}}, "extensions": {"cost": cost}}
     bench.answer(bench.plan(), Response(status=200, body=orjson.dumps(body)))
-    assert bench.controller.budget.filled == (5_000,)
     bench.level("A", 3)
-    assert bench.plan() == 150
-    assert bench.controller.picker.cost == 20
+    (window,) = shopify.LIMITS[TELL]
+    ours = 5 * SHARES[TELL] // 100
+    assert bench.plan() == (20 - ours) * window.per_ms // window.amount
+    assert bench.controller.calling.limiter.cost(TELL, 13) == 20
 
 
 def test_a_failed_row_climbs_the_ladder_and_the_newest_level_is_sent(bench_of: Any) -> None:
@@ -293,7 +296,7 @@ def test_three_failures_open_the_circuit_and_only_probes_are_sent(bench_of: Any)
     for n in range(3):
         bench.level(f"S{n}", 2)
         bench.answer(bench.plan(), DOWN)
-    assert bench.controller.circuit.is_open
+    assert bench.controller.calling.circuit.is_open
     for n in range(6):
         bench.level(f"S{n}", 3)
     opened = bench.now
@@ -307,7 +310,7 @@ def test_three_failures_open_the_circuit_and_only_probes_are_sent(bench_of: Any)
     assert set(attempts.values()) == {1}
     bench.now += 10_000
     bench.work()
-    assert not bench.controller.circuit.is_open
+    assert not bench.controller.calling.circuit.is_open
     assert set(bench.shop.numbers.values()) == {3}
     assert bench.letters() == []
 
@@ -370,7 +373,7 @@ def test_refused_credentials_stop_all_calls_until_something_changes(bench_of: An
     ):
         bench.level("A", bench.shop.numbers["A"] + 1)
         bench.answer(bench.plan(), Response(status=401))
-        assert bench.controller.refused
+        assert bench.controller.calling.refused
         bench.now += 1_000_000
         assert bench.work() == 0
         assert bench.record("A").attempt == 0
@@ -384,9 +387,9 @@ def test_missing_secrets_are_as_good_as_refused_ones(bench_of: Any) -> None:
     bench.level("A", 4)
     call = bench.plan()
     bench.controller.withheld(call, "secret SHOP_CONSUMER_KEY is missing", bench.now)
-    assert bench.controller.refused == "secret SHOP_CONSUMER_KEY is missing"
+    assert bench.controller.calling.refused == "secret SHOP_CONSUMER_KEY is missing"
     assert bench.record("A").listings["A"].request_id is None
-    assert not bench.controller.circuit.failures
+    assert not bench.controller.calling.circuit.failures
 
 
 def test_shadow_and_stop_make_no_call_and_write_nothing(bench_of: Any) -> None:
@@ -798,12 +801,6 @@ def test_an_intent_that_grew_old_is_written_again_before_the_call(bench_of: Any)
     renewed = bench.controller.renew(call, bench.now)
     bench.collect()
     assert (renewed.at, bench.out[-1].listings["A"].sent_at) == (bench.now, bench.now)
-    bench.level("B", 1)
-    reading = replace(call, reads=True)
-    bench.out.clear()
-    bench.controller.renew(reading, bench.now)
-    bench.collect()
-    assert bench.out == []
 
 
 def test_an_order_in_the_gap_between_two_levels_is_found_among_the_hidden(bench_of: Any) -> None:
@@ -875,13 +872,13 @@ def test_many_listings_of_a_hot_sku_do_not_break_the_size_of_a_call(bench_of: An
         bench.listing("B", f"b{n}", product=str(n + 10))
     bench.level("A", 6)
     bench.level("B", 6)
-    bench.controller.picker.cap = 4
+    bench.controller.calling.picker.cap = 4
     bench.work()
     assert sum(len(told) for _, told in bench.shop.calls) == 6
     assert {bench.shop.numbers[name] for name in ("a0", "a1", "a2", "b0", "b1", "b2")} == {6}
     bench.level("A", 5)
     bench.level("B", 5)
-    bench.controller.picker.cap = 3
+    bench.controller.calling.picker.cap = 3
     call = bench.plan()
     assert isinstance(call, Call)
     assert len({row.sku for row in call.rows}) == 1
@@ -891,12 +888,12 @@ def test_many_listings_of_a_hot_sku_do_not_break_the_size_of_a_call(bench_of: An
     bench.listing("C", "c0", product="77")
     for sku in "ZBCA":
         bench.level(sku, 4)
-    bench.controller.picker.cap = 3
+    bench.controller.calling.picker.cap = 3
     bench.work()
     assert set(bench.shop.numbers.values()) == {4}
     for sku in "ZBCA":
         bench.level(sku, 3)
-    bench.controller.picker.cap = 3
+    bench.controller.calling.picker.cap = 3
     bench.work()
     assert set(bench.shop.numbers.values()) == {3}
 
@@ -917,7 +914,7 @@ def test_more_listings_of_a_sku_than_a_call_takes_are_told_in_several(bench_of: 
     for n in range(3):
         bench.listing("A", str(n), product=str(n))
     bench.level("A", 6)
-    bench.controller.picker.cap = 1
+    bench.controller.calling.picker.cap = 1
     bench.work()
     assert [len(told) for _, told in bench.shop.calls] == [1, 2]
     assert {shown.shown for shown in bench.record("A").listings.values()} == {6}

@@ -9,6 +9,9 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from publishers import journal, membership, reader
+from publishers.channels import woocommerce
+from publishers.credentials import Access
+from publishers.delivery import Delivery
 from publishers.journal import Journal
 from publishers.life import Life, Parts
 from publishers.membership import Membership
@@ -16,8 +19,8 @@ from publishers.metrics import Metrics
 from publishers.push import Response
 from publishers.reader import Item, Reader
 from publishers.work import Call
-from schemas.config import ConfigError
-from schemas.settings import Config, Kafka
+from schemas.config import Secrets
+from schemas.settings import Channel, Config, Kafka, Kind
 
 CONFIG = Config(kafka=Kafka(bootstrap="127.0.0.1:1"))
 
@@ -98,40 +101,40 @@ async def test_a_flood_of_records_does_not_keep_the_loop(monkeypatch: pytest.Mon
 async def test_secrets_that_were_refused_and_then_missing_are_tried_when_they_are_back(bench_of: Any) -> None:
     """The account was repaired without a new secret: an operator's `enable` must not be the last that helps."""
     bench = bench_of("woocommerce", {"A": 5})
-    secrets: list[Any] = ["refused"]
-
-    def headers() -> dict[str, str]:
-        if not secrets:
-            raise ConfigError("secret SHOP_CONSUMER_KEY is missing")
-        return {"Authorization": secrets[0]}
+    environ = {"LASTUNIT_SHOP_CONSUMER_KEY": "refused", "LASTUNIT_SHOP_CONSUMER_SECRET": "cs"}
 
     async def send(*_: Any) -> Response:
         return Response(status=401)
 
-    def call(level: int) -> Call:
+    channel = Channel(name="shop", kind=Kind.WOOCOMMERCE, since=0)
+    delivery = cast("Delivery", SimpleNamespace(send=send))
+    access = Access(channel, woocommerce, None, Secrets(environ), delivery)
+    given = SimpleNamespace(
+        channel="shop", controller=bench.controller, access=access, metrics=Metrics("shop"), wake=asyncio.Event()
+    )
+    life = Life(cast("Parts", given))
+
+    async def call(level: int) -> None:
         bench.level("A", level)
         planned = bench.plan()
         assert isinstance(planned, Call)
-        return planned
+        await life._send(planned)
+        await asyncio.gather(*life._sending)
+        life._take_up(*life._answered.popleft())
 
-    monkey = SimpleNamespace(send=send)
-    given = SimpleNamespace(
-        channel="shop", controller=bench.controller, headers=headers, delivery=monkey, metrics=Metrics("shop")
-    )
-    life = Life(cast("Parts", given))
     bench.now = life.progressed_at
-    await life._call(call(4))
+    await call(4)
     life._look_around()
-    assert bench.controller.refused is not None
+    assert bench.controller.calling.refused is not None
     bench.controller.secrets_changed()
-    secrets.clear()
+    key = environ.pop("LASTUNIT_SHOP_CONSUMER_KEY")
     bench.now += 1_000
-    await life._call(call(3))
+    await call(3)
     life._look_around()
-    assert bench.controller.refused == "secret SHOP_CONSUMER_KEY is missing"
-    secrets.append("refused")
+    assert "CONSUMER_KEY is missing" in (bench.controller.calling.refused or "")
+    environ["LASTUNIT_SHOP_CONSUMER_KEY"] = key
     life._look_around()
-    assert bench.controller.refused is None
+    assert bench.controller.calling.refused is None
 
 
 def producer_of(failures: int, groups: list[object]) -> Callable[[Any], Any]:

@@ -34,7 +34,7 @@ def test_a_retrying_sku_whose_listing_has_ended_does_not_keep_the_circuit_open(b
     for _ in range(3):
         bench.answer(bench.plan(), DOWN)
         bench.controller.tasks.replay(["B"], "test", bench.now)
-    assert bench.controller.circuit.is_open
+    assert bench.controller.calling.circuit.is_open
     bench.controller.listing("B", None, 0, bench.now)
     bench.now += 60_000
     assert bench.work() == 1
@@ -49,7 +49,7 @@ def test_a_call_that_opened_the_circuit_is_not_made_again_as_its_probe(bench_of:
     bench.answer(bench.plan(), LOST)
     bench.level("A", 50)
     bench.answer(bench.plan(), LOST)
-    assert bench.controller.circuit.is_open
+    assert bench.controller.calling.circuit.is_open
     bench.level("A", 1)
     bench.now += 30_000
     bench.work()

@@ -1,0 +1,262 @@
+"""
+The calls of a channel: which request is made next, and what the answers change.  Pure.
+
+Several calls may be under way; a SKU is in one at most, and so is a group where the kind is serial.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from publishers import circuit, fold, push, retry
+from publishers.answers import hidden_units, log_rows
+from publishers.hearing import Hearing
+from publishers.kind import Conversation, Swept
+from publishers.limiter import Limiter
+from publishers.picking import Picker
+from publishers.talks import Talks
+from publishers.tasks import Tasks
+from publishers.work import Call, Purpose, Setup
+from schemas.channel_records import ChannelLevel
+from schemas.words import Status
+
+IDLE_MS = 1_000
+"""How long to wait when there is nothing to do; an input or an answer ends the wait."""
+BULK_LOOK_MS = 1_000
+"""Between two looks whether enough SKUs wait for a bulk."""
+REPEAT_CALLS = 2
+"""After how many time-outs a call is too old to be repeated (the channel was stopped meanwhile)."""
+
+
+class Calling:
+    """Makes calls out of what differs, inside the limits, and takes up their answers."""
+
+    def __init__(self, setup: Setup, tasks: Tasks, hearing: Hearing, now: int) -> None:
+        """Start with full buckets, a closed circuit and nothing under way."""
+        self.setup = setup
+        self.tasks = tasks
+        self.hearing = hearing
+        self.limiter = Limiter(setup.limits, now)
+        self.circuit = circuit.Circuit()
+        self.picker = Picker(setup, tasks, hearing.position)
+        self.talks = Talks()
+        self.refused: str | None = None
+        self._unanswered: deque[Call] = deque()
+        self._bulk_at = 0
+
+    def go_on(self, now: int, *, tells: bool) -> Call | int:
+        """Return the next request of a call under way, or for how many ms there is none; without `tells` reads only."""
+        soonest = IDLE_MS
+        for talk in self.talks:
+            if talk.due is None or (self.circuit.is_open and not talk.call.probe) or not (tells or talk.call.reads):
+                continue
+            wait = max(talk.due - now, self._wait(talk.call.request, now))
+            if wait <= 0:
+                return self._send(talk.call, now)
+            soonest = min(soonest, wait)
+        return soonest
+
+    def tell(self, now: int, request_id: str) -> Call | int:
+        """Return the first request of a new call, its intents in `tasks.out`, or for how many ms to wait."""
+        if self.circuit.is_open and circuit.wait(self.circuit, now):
+            self.tasks.climb(push.ChannelDown(self.circuit.err), self._moment(now))
+        elif self.circuit.is_open:
+            self.tasks.wake_one(now)
+        elif (found := self._tell_bulk(now, request_id)) is not None:
+            return found
+        due = now if self._unanswered else self.tasks.queue.due_at(now)
+        if due is None or self._lanes_taken(now):
+            return IDLE_MS
+        cost = self.limiter.cost(push.TELL, self.setup.kind.COST)
+        wait = max(due - now, circuit.wait(self.circuit, now), self.limiter.wait(push.TELL, cost, now))
+        if wait > 0:
+            return min(wait, IDLE_MS)
+        before = len(self.tasks.queue)
+        call = self._repeat(now) or self._picked(now, request_id)
+        if call is None:
+            return 0 if len(self.tasks.queue) < before else IDLE_MS
+        return self._begin(replace(call, probe=self.circuit.is_open), now)
+
+    def _lanes_taken(self, now: int) -> bool:
+        if self.circuit.is_open:
+            return any(talk.call.probe for talk in self.talks)
+        return self.talks.busy(now) >= self.setup.kind.LANES
+
+    def _tell_bulk(self, now: int, request_id: str) -> Call | None:
+        bulk = self.setup.kind.BULK
+        if bulk is None or any(talk.call.purpose is Purpose.BULK for talk in self.talks):
+            return None
+        if now < self._bulk_at or self.limiter.wait(bulk.bucket, 1, now):
+            return None
+        call = self.picker.pick_bulk(now, request_id)
+        if call is None:
+            self._bulk_at = now + BULK_LOOK_MS
+            return None
+        return self._begin(call, now)
+
+    def _picked(self, now: int, request_id: str) -> Call | None:
+        """Return the most urgent call, without the rows whose listings have used up limits of their own."""
+        call = self.picker.pick(now, request_id, probe=self.circuit.is_open)
+        if call is None or call.reads:
+            return call
+        waits = {row.sku: self.limiter.wait(push.TELL, 0, now, [row.listing.listing_id]) for row in call.rows}
+        for sku, wait in waits.items():
+            if wait > 0:
+                self.tasks.postpone(sku, call.since[sku], now + wait, now)
+        rows = tuple(row for row in call.rows if waits[row.sku] <= 0)
+        since = {row.sku: call.since[row.sku] for row in rows}
+        return replace(call, rows=rows, since=since) if rows else None
+
+    def _begin(self, call: Call, now: int) -> Call:
+        begun = self.talks.begin(call, self._conversation(call), now)
+        self.tasks.begin(begun)
+        if not begun.reads:
+            self.intend(begun)
+        return self._send(begun, now)
+
+    def _conversation(self, call: Call) -> Conversation:
+        kind, account = self.setup.kind, self.setup.account
+        if call.purpose is Purpose.READ:
+            return kind.read(call.rows, account)
+        if call.purpose is Purpose.BULK and kind.BULK is not None:
+            return kind.BULK.tell(call.rows, account, call.request_id)
+        return kind.tell(call.rows, account, call.request_id)
+
+    def _wait(self, request: push.Request, now: int) -> int:
+        cost = self.limiter.cost(request.bucket, request.cost)
+        return self.limiter.wait(request.bucket, cost, now, request.listings)
+
+    def _send(self, call: Call, now: int) -> Call:
+        request = call.request
+        self.limiter.spend(request.bucket, self.limiter.cost(request.bucket, request.cost), now, request.listings)
+        self.talks.sent(call)
+        return call
+
+    def _repeat(self, now: int) -> Call | None:
+        while self._unanswered:
+            call = self._unanswered.popleft()
+            if now - call.at <= REPEAT_CALLS * self.setup.call_timeout_ms:
+                return replace(call, at=now, again=True)
+            self._let_go(call, now)
+        return None
+
+    def _let_go(self, call: Call, now: int) -> None:
+        self.tasks.end(call)
+        for sku, since in call.since.items():
+            self.tasks.touch(sku, now, since=since)
+
+    def intend(self, call: Call) -> None:
+        """Leave the intents of a call in `tasks.out`."""
+        by_sku: dict[str, list[push.Row]] = {}
+        for row in call.rows:
+            by_sku.setdefault(row.sku, []).append(row)
+        for sku, rows in by_sku.items():
+            old = self.tasks.book.observed.get(sku)
+            self.tasks.store(fold.intent(old, rows, call.request_id, call.at, call.since[sku]))
+
+    def abandon(self, now: int) -> None:
+        """End the calls that tell and have no request on its way: the channel must not be told now."""
+        for talk in self.talks:
+            if talk.call.purpose is Purpose.TELL and talk.due is not None:
+                self.talks.drop(talk.call)
+                nothing = push.Again(unsure=talk.call.step > 0)
+                self._results(talk.call, push.all_rows(nothing, talk.call.rows), now)
+
+    def answer(self, call: Call, response: push.Response, now: int) -> push.Answer | Swept | None:
+        """Take up a response: how the call has ended, its results in `tasks.out`, or None where it goes on."""
+        ended = self.talks.answered(call, response, now)
+        if isinstance(ended, Call):
+            if ended.request.throttled:
+                self.limiter.throttled(ended.request.bucket, ended.request.after_ms, now)
+            return None
+        self.limiter.learn(ended.hints, now)
+        if isinstance(ended, push.Answer):
+            self._take_up(call, ended, response, now)
+        return ended
+
+    def withheld(self, call: Call, reason: str, now: int) -> push.Answer:
+        """Take up that a request could not be made, because its secrets are missing."""
+        self.talks.drop(call)
+        self.refused = reason
+        answer = push.all_rows(push.Credentials(reason), call.rows)
+        if call.rows:
+            self._take_up(call, answer, push.Response(status=0, err=reason, unsent=True), now)
+        return answer
+
+    def _take_up(self, call: Call, answer: push.Answer, response: push.Response, now: int) -> None:
+        self.picker.learn(call, answer)
+        self._weather(call, answer, now)
+        self.tasks.out.extend(log_rows(self.setup.channel, self.tasks.book.levels, call, answer, response, now))
+        if self._try_once_more(call, response):
+            self._unanswered.append(call)
+            return
+        self._results(call, answer, now)
+        if response.status and not any(isinstance(verdict, push.ChannelDown) for verdict in answer.verdicts):
+            self._back(now)
+
+    def _results(self, call: Call, answer: push.Answer, now: int) -> None:
+        self.tasks.end(call)
+        judged: dict[str, list[tuple[push.Row, push.Verdict]]] = {}
+        for row, verdict in zip(call.rows, answer.verdicts, strict=True):
+            judged.setdefault(row.sku, []).append((row, verdict))
+        for sku, pairs in judged.items():
+            self._result(call, sku, pairs, now)
+
+    def _weather(self, call: Call, answer: push.Answer, now: int) -> None:
+        """Let the answer correct the limits, the circuit and the gate."""
+        verdict = answer.verdicts[0]
+        if isinstance(verdict, push.Throttled):
+            self.limiter.throttled(call.request.bucket, verdict.after_ms, now)
+        if isinstance(verdict, push.ChannelDown):
+            self.circuit = circuit.failed(self.circuit, verdict.reason, now, self.setup.scale)
+        if isinstance(verdict, push.Credentials):
+            self.refused = verdict.reason
+
+    def _try_once_more(self, call: Call, response: push.Response) -> bool:
+        """
+        Return whether to send the same body once more: it was not answered, and its key makes that harmless.
+
+        Only at once: as the probe of an open circuit it would tell an old number.
+        """
+        harmless = self.setup.kind.COMPARES and call.purpose is Purpose.TELL and not self.circuit.is_open
+        first = not call.again and call.step == 0
+        return harmless and first and response.status == 0 and not response.unsent
+
+    def _result(self, call: Call, sku: str, judged: Sequence[tuple[push.Row, push.Verdict]], now: int) -> None:
+        book = self.tasks.book
+        old = book.observed.get(sku) or ChannelLevel(sku=sku, status=Status.SENDING, at=now)
+        judged = [(row, self.tasks.patience(row, verdict)) for row, verdict in judged]
+        record = fold.result(old, judged, self._moment(now, call))
+        for row, verdict in judged:
+            if isinstance(verdict, push.Shows):
+                record = replace(record, hidden=record.hidden + hidden_units(book, row, verdict.quantity))
+            if isinstance(verdict, push.Delivered | push.Accepted):
+                book.sales.settle(sku, call.sales.get(sku, ()))
+                record = replace(record, heard=max(record.heard, call.heard.get(sku, 0)))
+        if any(isinstance(verdict, push.Shows) for _, verdict in judged):
+            book.sales.settle(sku, book.sales.known(sku))
+            record = replace(record, heard=max(record.heard, self.hearing.position(sku)))
+        if record.hidden > old.hidden:
+            book.hiding[sku] = now
+        self.tasks.store(record)
+        self._clear_undo(judged)
+        self.tasks.touch(sku, now, since=call.since[sku])
+
+    def _clear_undo(self, judged: Sequence[tuple[push.Row, push.Verdict]]) -> None:
+        """Take back what a serial group's other SKUs say of an undo that has been done: it is the group's."""
+        for row, verdict in judged:
+            if self.setup.kind.SERIAL and row.undo and isinstance(verdict, push.Delivered) and verdict.undo is None:
+                self.tasks.undone(row.listing)
+
+    def _back(self, now: int) -> None:
+        failures, self.circuit = self.circuit.failures, circuit.Circuit()
+        if failures:
+            self.tasks.channel_is_back(now)
+
+    def _moment(self, now: int, call: Call | None = None) -> fold.Moment:
+        def due(attempt: int) -> int | None:
+            delay = retry.delay(self.setup.ladder, attempt, self.setup.draw())
+            return None if delay is None else now + delay
+
+        probe, reads = (call.probe, call.reads) if call else (False, False)
+        return fold.Moment(now=now, due=due, counts=not probe, reads=reads)

@@ -1,0 +1,71 @@
+"""
+The calls that are under way: conversations between their requests, and between a request and its answer.  Pure.
+
+A conversation may want a request later (a feed is asked after from time to time): meanwhile it takes no lane.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from publishers.kind import Conversation, Sweep, Swept
+from publishers.push import Answer, Response
+from publishers.work import Call, Purpose
+
+
+@dataclass(slots=True, kw_only=True)
+class Talk:
+    """A call with its conversation; `due` is when its next request may be made, None while one is on its way."""
+
+    call: Call
+    conversation: Conversation | Sweep
+    due: int | None
+
+
+class Talks:
+    """All calls under way, by their request ids."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._talks: dict[str, Talk] = {}
+
+    def __iter__(self) -> Iterator[Talk]:
+        """Yield them, the oldest first."""
+        return iter(tuple(self._talks.values()))
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._talks)
+
+    def begin(self, call: Call, conversation: Conversation | Sweep, now: int) -> Call:
+        """Take up a call; returns it with its first request, which waits to be sent."""
+        first = replace(call, request=next(conversation))
+        due = now + first.request.after_ms
+        self._talks[call.request_id] = Talk(call=first, conversation=conversation, due=due)
+        return first
+
+    def busy(self, now: int) -> int:
+        """Return how many lanes are taken: requests on their way, and those that may be sent; a sweep takes none."""
+        talks = (talk for talk in self._talks.values() if talk.call.purpose is not Purpose.SWEEP)
+        return sum(talk.due is None or talk.due <= now for talk in talks)
+
+    def sent(self, call: Call) -> None:
+        """Note that a call's request is handed out."""
+        self._talks[call.request_id].call = call
+        self._talks[call.request_id].due = None
+
+    def answered(self, call: Call, response: Response, now: int) -> Call | Answer | Swept:
+        """Go on with a response: returns the call with its next request, or how the conversation has ended."""
+        talk = self._talks[call.request_id]
+        try:
+            request = talk.conversation.send(response)
+        except StopIteration as end:
+            del self._talks[call.request_id]
+            ended: Answer | Swept = end.value
+            return ended
+        talk.call = replace(call, request=request, step=call.step + 1)
+        talk.due = now + request.after_ms
+        return talk.call
+
+    def drop(self, call: Call) -> None:
+        """Forget a call: its conversation is not gone on with."""
+        del self._talks[call.request_id]
