@@ -1,0 +1,95 @@
+"""
+Which listings are looked at when: accepted numbers until they show, and what could not be judged at first.  Pure.
+
+A channel that applies later says so at once and does it after seconds, or after an hour, or never.  Each accepted
+number is read back when the kind expects it to show; then at ever longer waits, until it shows or its time is over.
+"""
+
+from heapq import heappop, heappush
+
+from publishers.told import Place
+from schemas.channel_records import ChannelLevel, Shown
+
+PATIENCE_MS = 900_000
+"""How long an accepted number may take to show before it is told again."""
+WAIT_MAX_MS = 120_000
+"""The longest wait between two looks at one."""
+PERIOD_MIN_MS = 1_000
+"""The shortest, whatever the kind says."""
+
+
+class Agenda:
+    """Listings, each with the time of its next look."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._due: dict[Place, int] = {}
+        self._heap: list[tuple[int, Place]] = []
+
+    def __len__(self) -> int:
+        """Return how many listings there are."""
+        return len(self._due)
+
+    def __contains__(self, place: object) -> bool:
+        """Return whether a listing is to be looked at."""
+        return place in self._due
+
+    def put(self, place: Place, due: int) -> None:
+        """Look at a listing at `due`, and not at another time."""
+        if self._due.get(place) != due:
+            self._due[place] = due
+            heappush(self._heap, (due, place))
+
+    def drop(self, place: Place) -> None:
+        """Look at it no more."""
+        self._due.pop(place, None)
+
+    def next_at(self) -> int | None:
+        """Return when the next look is due; None when there is none."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, now: int) -> Place | None:
+        """Take out the listing that has been due for longest; None when none is."""
+        due = self.next_at()
+        if due is None or due > now:
+            return None
+        _, place = heappop(self._heap)
+        del self._due[place]
+        return place
+
+
+class Confirmations:
+    """The accepted numbers that have not been seen yet."""
+
+    def __init__(self, applies_ms: int) -> None:
+        """Start with none; `applies_ms` is after how long the kind expects a number to show."""
+        self.agenda = Agenda()
+        self._applies_ms = max(applies_ms, PERIOD_MIN_MS)
+        self._accepted: dict[Place, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._accepted)
+
+    def note(self, record: ChannelLevel) -> None:
+        """Take up a SKU's record: what was accepted since, and what is confirmed or told anew."""
+        for listing_id, shown in record.listings.items():
+            place = (record.sku, listing_id)
+            if shown.accepted_at is None:
+                if self._accepted.pop(place, None) is not None:
+                    self.agenda.drop(place)
+            elif self._accepted.get(place) != shown.accepted_at:
+                self._accepted[place] = shown.accepted_at
+                self.agenda.put(place, shown.accepted_at + self._applies_ms)
+
+    def later(self, place: Place, now: int) -> None:
+        """Look again at what does not show yet: after as long as it has taken so far, within bounds."""
+        accepted_at = self._accepted.get(place)
+        if accepted_at is not None:
+            self.agenda.put(place, now + min(max(now - accepted_at, self._applies_ms), WAIT_MAX_MS))
+
+    def patient_until(self, shown: Shown) -> int:
+        """Return until when an accepted number may still come to show."""
+        return (shown.accepted_at or 0) + max(PATIENCE_MS, 2 * self._applies_ms)
