@@ -6,7 +6,7 @@ Facts: shopify.dev `api/admin-graphql/2026-10/mutations/inventorySetQuantities` 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -79,14 +79,12 @@ def classify(rows: Sequence[Row], response: Response) -> Answer:
 def _judged(
     rows: Sequence[Row], response: Response, bucket: str, judge: Callable[[Sequence[Row], Any], Answer]
 ) -> Answer:
-    document = envelope(response)
-    if not isinstance(document, dict):
-        return answer_to_all(document, rows)
+    opened = envelope(response)
     try:
-        answer = replace(judge(rows, document["data"]), hints=hints(document, bucket))
+        answer = judge(rows, opened.data) if opened.verdict is None else answer_to_all(opened.verdict, rows)
+        return replace(answer, hints=hints(opened.cost, bucket))
     except UNREADABLE as error:
         return all_rows(unreadable(error), rows)
-    return answer
 
 
 def answer_to_all(verdict: Verdict, rows: Sequence[Row]) -> Answer:
@@ -99,26 +97,38 @@ def unreadable(error: Exception) -> ChannelDown:
     return ChannelDown(f"unreadable answer: {error!r:.200}", unsure=True)
 
 
-def envelope(response: Response) -> dict[str, Any] | Verdict:
-    """Return the answer's document, without an error; or what its status or its first error means."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """An answer: its `data`, or what its status or its first error means; and what it says of its cost."""
+
+    data: Any = None
+    verdict: Verdict | None = None
+    cost: Any = None
+
+
+def envelope(response: Response) -> Envelope:
+    """Open an answer; never raises."""
     refused = _transport(response)
     if refused is not None:
-        return refused
+        return Envelope(verdict=refused)
     try:
         document = orjson.loads(response.body)
-        errors = document.get("errors") or []
-        return _top(errors[0], document) if errors else {"data": document["data"], **document}
+        errors, cost = document.get("errors") or [], (document.get("extensions") or {}).get("cost") or {}
+        if errors:
+            return Envelope(verdict=_top(errors[0], cost), cost=cost)
+        return Envelope(data=document["data"], cost=cost)
     except UNREADABLE as error:
-        return unreadable(error)
+        return Envelope(verdict=unreadable(error))
 
 
-def hints(document: Mapping[str, Any], bucket: str, *, costs: bool = True) -> tuple[Hint, ...]:
+def hints(cost: Any, bucket: str, *, costs: bool = True) -> tuple[Hint, ...]:
     """
     Return what an answer says of the points, shared out as `SHARES` says: other callers use the same bucket.
 
-    With `costs` the cost is told too: it is that of the call that every conversation of this bucket begins with.
+    With `costs` its own cost is told too: it is that of the call with which every conversation of this bucket begins.
     """
-    cost = (document.get("extensions") or {}).get("cost") or {}
+    if not cost:
+        return ()
     status, asked = cost.get("throttleStatus") or {}, cost.get("requestedQueryCost")
     left, rate = status.get("currentlyAvailable"), status.get("restoreRate")
     return tuple(
@@ -150,19 +160,17 @@ def _transport(response: Response) -> Verdict | None:
     return ChannelDown(reason, unsure=True)
 
 
-def _top(error: dict[str, object], document: dict[str, object]) -> Verdict:
+def _top(error: dict[str, object], cost: Mapping[str, Any]) -> Verdict:
     extensions = error.get("extensions")
     code = str(extensions.get("code", "")) if isinstance(extensions, dict) else ""
     reason = f"{code}: {error.get('message', '')!s:.300}"
     if code == "THROTTLED":
-        return Throttled(_throttle_ms(document))
+        return Throttled(_throttle_ms(cost))
     return TOP_ERRORS.get(code, Split)(reason)
 
 
-def _throttle_ms(document: dict[str, object]) -> int:
+def _throttle_ms(cost: Mapping[str, Any]) -> int:
     """Return when the bucket holds what the call asked for: (requested - available) / restore rate."""
-    extensions = document.get("extensions")
-    cost = extensions.get("cost") if isinstance(extensions, dict) else None
     if not cost:
         return THROTTLE_MS
     status = cost["throttleStatus"]

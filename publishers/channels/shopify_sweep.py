@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from publishers.channels.shopify_answers import UNREADABLE, available, envelope, hints
+from publishers.channels.shopify_answers import UNREADABLE, Envelope, available, envelope, hints
 from publishers.channels.shopify_file import download
 from publishers.channels.shopify_graphql import COST, graphql
 from publishers.kind import Seen, Sweep, Swept
@@ -21,7 +21,6 @@ from publishers.push import (
     Account,
     ChannelDown,
     Credentials,
-    Delivered,
     Request,
     Response,
     Split,
@@ -60,7 +59,7 @@ LOOK = """query Operation($id: ID!) {
   node(id: $id) { ... on BulkOperation { id status errorCode objectCount fileSize url } }
 }"""
 Document = dict[str, Any]
-Asking = Generator[Request, Response, tuple[Document | Verdict, int]]
+Asking = Generator[Request, Response, tuple[Envelope, int]]
 
 
 def sweep(account: Account, listings: Sequence[Listing]) -> Sweep:
@@ -73,17 +72,17 @@ def sweep(account: Account, listings: Sequence[Listing]) -> Sweep:
 
 def asked(request: Request, *, harmless: bool = True) -> Asking:
     """Ask, again where it was throttled or (where a second time does no harm) not answered; and when it was begun."""
-    verdict: Document | Verdict = Delivered()
+    opened, at = Envelope(), 0
     for _ in range(TRIES):
         response = yield request
-        verdict = envelope(response)
-        if isinstance(verdict, Throttled):
-            request = replace(request, after_ms=verdict.after_ms, throttled=True)
-        elif isinstance(verdict, ChannelDown) and harmless:
+        opened, at = envelope(response), response.at
+        if isinstance(opened.verdict, Throttled):
+            request = replace(request, after_ms=opened.verdict.after_ms, throttled=True)
+        elif isinstance(opened.verdict, ChannelDown) and harmless:
             request = replace(request, after_ms=AGAIN_MS, throttled=False)
         else:
-            return verdict, response.at
-    return verdict, 0
+            break
+    return opened, at
 
 
 def refused(verdict: Verdict) -> Swept:
@@ -96,15 +95,14 @@ def _pages(account: Account) -> Sweep:
     seen, after, size = list[Seen](), None, PAGE
     while True:
         variables = {"first": size, "after": after, "location": account.location}
-        document, at = yield from asked(graphql(VARIANTS, variables, account, READ, PAGE_COST))
-        if isinstance(document, Split) and size > 1:
+        opened, at = yield from asked(graphql(VARIANTS, variables, account, READ, PAGE_COST))
+        if isinstance(opened.verdict, Split) and size > 1:
             size //= 2
             continue
-        if not isinstance(document, dict):
-            return refused(document)
-        page = document["data"]["productVariants"]
+        if opened.verdict is not None:
+            return refused(opened.verdict)
+        page, told = opened.data["productVariants"], hints(opened.cost, READ, costs=False)
         seen += [_seen(node, at) for node in page["nodes"]]
-        told = hints(document, READ, costs=False)
         if not page["pageInfo"]["hasNextPage"]:
             return Swept(seen=tuple(seen), hints=told)
         if page["pageInfo"]["endCursor"] in (None, after):
@@ -126,13 +124,13 @@ def _seen(variant: Any, at: int) -> Seen:
 
 def _bulk(account: Account) -> Sweep:
     query = EXPORT % orjson.dumps(account.location).decode()
-    document, begun = yield from asked(graphql(RUN, {"query": query}, account, READ, COST), harmless=False)
-    if not isinstance(document, dict):
-        return refused(document)
-    run = document["data"]["bulkOperationRunQuery"]
+    opened, begun = yield from asked(graphql(RUN, {"query": query}, account, READ, COST), harmless=False)
+    if opened.verdict is not None:
+        return refused(opened.verdict)
+    run, told = opened.data["bulkOperationRunQuery"], hints(opened.cost, READ, costs=False)
     if run["userErrors"]:
         error = run["userErrors"][0]
-        return Swept(seen=(), err=f"{error.get('code')}: {error.get('message')!s:.200}", hints=hints(document, READ))
+        return Swept(seen=(), err=f"{error.get('code')}: {error.get('message')!s:.200}", hints=told)
     finished = yield from _finished(account, str(run["bulkOperation"]["id"]))
     if isinstance(finished, Swept):
         return finished
@@ -146,11 +144,10 @@ def _finished(account: Account, operation: str) -> Generator[Request, Response, 
     """Look at a bulk operation until it has ended."""
     for look in range(PATIENCE):
         wait = POLLS_MS[min(look, len(POLLS_MS) - 1)]
-        request = replace(graphql(LOOK, {"id": operation}, account, READ, 1), after_ms=wait)
-        document, _ = yield from asked(request)
-        if not isinstance(document, dict):
-            return refused(document)
-        node: Document | None = document["data"]["node"]
+        opened, _ = yield from asked(replace(graphql(LOOK, {"id": operation}, account, READ, 1), after_ms=wait))
+        if opened.verdict is not None:
+            return refused(opened.verdict)
+        node: Document | None = opened.data["node"]
         if node is None:
             return Swept(seen=(), err="the bulk operation is gone")
         if node["status"] == "COMPLETED":

@@ -4,10 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -18,8 +18,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ingest import lines
 from ingest.channels import WEBHOOKS
 from ingest.message import Arrival
-from publishers.push import NAMES, ChannelDown, Response, Retry, Row, Shows, Throttled, Verdict
-from publishers.push import Kind as Push
+from publishers.kind import Kind as Push
+from publishers.push import (
+    NAMES,
+    Account,
+    Again,
+    ChannelDown,
+    Delivered,
+    Request,
+    Response,
+    Retry,
+    Row,
+    Shows,
+    Throttled,
+    Verdict,
+)
 from schemas.channel_records import Component, Listing
 from schemas.settings import Kind
 
@@ -51,6 +64,7 @@ LISTINGS = {
 }
 LISTINGS["SET"] = LISTINGS["7002"]
 Headers = dict[str, str]
+End = TypeVar("End")
 
 
 def _digest(key: bytes, message: bytes) -> str:
@@ -174,7 +188,9 @@ def word(verdict: Verdict) -> str:
             return f"{name} {after_ms}"
         case Shows(quantity):
             return f"shows {quantity}"
-        case Retry(unsure=True) | ChannelDown(unsure=True):
+        case Delivered(str(undo)):
+            return f"{name} {undo}"
+        case Retry(unsure=True) | ChannelDown(unsure=True) | Again(unsure=True):
             return f"{name}_unsure"
     return name
 
@@ -188,20 +204,64 @@ def response(given: dict[str, Any]) -> Response:
         body=body,
         err=given.get("err", ""),
         unsent=given.get("unsent", False),
+        at=given.get("at", 0),
     )
+
+
+def talk(conversation: Generator[Request, Response, End], answers: Iterable[Response]) -> tuple[list[Request], End]:
+    """Hold a conversation with exactly these answers: returns the requests that it made and how it ended."""
+    made, left = [next(conversation)], [*answers]
+    while left:
+        try:
+            made.append(conversation.send(left.pop(0)))
+        except StopIteration as end:
+            assert not left, "the conversation ended before its last answer"
+            ended: End = end.value
+            return made, ended
+    pytest.fail(f"the conversation wants more answers, for {made[-1].method} {made[-1].path or made[-1].url}")
+
+
+def call(request: Request, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Write a request with those of its parts that a file names; `variables` are those of a GraphQL post."""
+    parts = {
+        "method": lambda: request.method,
+        "path": lambda: request.path,
+        "url": lambda: request.url,
+        "bucket": lambda: request.bucket,
+        "after_ms": lambda: request.after_ms,
+        "throttled": lambda: request.throttled,
+        "headers": lambda: dict(request.headers),
+        "body": lambda: json.loads(request.body),
+        "variables": lambda: json.loads(request.body)["variables"],
+    }
+    return {name: parts[name]() for name in wanted}
 
 
 @pytest.fixture
 def judges() -> Callable[[Push, Callable[[int], list[Row]], Path], None]:
-    """Return a check: a kind judges the answer in a file as it says, row by row, budget included."""
+    """
+    Return a check: a kind judges the answers in a file as it says, row by row, what they say of the limits included.
+
+    A file holds `response` or `responses`; `calls`, where given, are the requests.  `reads` asks instead of telling.
+    `paused` and `undo` hold for all rows: those travel apart.
+    """
 
     def check(kind: Push, rows: Callable[[int], list[Row]], path: Path) -> None:
         case = json.loads(path.read_text(encoding="utf-8"))
-        back = kind.READ_BACK
-        classify = back.classify if case.get("reads") and back is not None else kind.classify
-        answer = classify(rows(case["rows"]), response(case["response"]))
+        asked = [
+            replace(
+                row, paused=case.get("paused", False), undo=case.get("undo"), quantity=case.get("told", row.quantity)
+            )
+            for row in rows(case["rows"])
+        ]
+        account = Account(**case.get("account", {"api_version": "2026-10", "location": "gid://shopify/Location/1"}))
+        conversation = kind.read(asked, account) if case.get("reads") else kind.tell(asked, account, "r1")
+        made, answer = talk(conversation, map(response, case.get("responses") or [case["response"]]))
         assert [word(verdict) for verdict in answer.verdicts] == case["verdicts"]
-        assert (answer.available, answer.cost) == (case.get("available"), case.get("cost"))
+        wanted = case.get("calls") or [{}] * len(made)
+        assert [call(request, one) for request, one in zip(made, wanted, strict=True)] == wanted
+        hints = [[hint.bucket, hint.per_ms, hint.left, hint.limit, hint.cost] for hint in answer.hints]
+        assert hints == case.get("hints", [])
         assert all(verdict.reason for verdict in answer.verdicts if hasattr(verdict, "reason"))
 
     return check

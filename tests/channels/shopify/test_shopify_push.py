@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from publishers.channels import shopify as kind
-from publishers.push import Account, Kind, Row
+from publishers.kind import Kind
+from publishers.push import Account, Row
 from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
@@ -35,13 +36,13 @@ def test_every_answer_gets_its_verdicts(path: Path, judges: Judges) -> None:
 
 def body(told: list[Row], request_id: str = "r1") -> dict[str, Any]:
     """Return the mutation's variables."""
-    document: dict[str, Any] = orjson.loads(kind.request(told, ACCOUNT, request_id).body)
+    document: dict[str, Any] = orjson.loads(next(kind.tell(told, ACCOUNT, request_id)).body)
     return document
 
 
 def test_a_call_sets_each_row_from_the_number_that_we_believe() -> None:
     """Compare-and-set per row, the key as a variable of the directive, the version in the path."""
-    request = kind.request(rows(2), ACCOUNT, "r1")
+    request = next(kind.tell(rows(2), ACCOUNT, "r1"))
     assert (request.method, request.path) == ("POST", "/admin/api/2026-10/graphql.json")
     document = body(rows(2))
     assert "inventorySetQuantities(input: $input) @idempotent(key: $key)" in document["query"]
@@ -82,9 +83,7 @@ def test_a_number_that_is_not_known_is_sent_as_no_comparison() -> None:
 
 def test_a_read_back_asks_for_the_rows_in_their_order() -> None:
     """One query for all of them, at the account's location."""
-    back = kind.READ_BACK
-    assert back is not None
-    document = orjson.loads(back.request(rows(2), ACCOUNT).body)
+    document = orjson.loads(next(kind.read(rows(2), ACCOUNT)).body)
     assert document["variables"] == {
         "ids": ["gid://shopify/InventoryItem/9100", "gid://shopify/InventoryItem/9101"],
         "location": "gid://shopify/Location/1",
@@ -96,5 +95,5 @@ def test_all_listings_may_share_a_call() -> None:
     """There is one group; the token is a header."""
     assert kind.group(listing(1)) == kind.group(listing(2))
     assert kind.headers({"ACCESS_TOKEN": "shpat_1"}) == {"X-Shopify-Access-Token": "shpat_1"}
-    assert kind.BATCH == 250
-    assert kind.HOT_BATCH == 10
+    assert (kind.BATCH, kind.HOT_BATCH, kind.READ_BATCH) == (250, 10, 50)
+    assert kind.key(listing(1)) == "9101"

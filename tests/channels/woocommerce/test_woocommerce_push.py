@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from publishers.channels import woocommerce as kind
-from publishers.push import Account, Kind, Row
+from publishers.kind import Kind
+from publishers.push import Account, Row
 from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
@@ -39,7 +40,7 @@ def test_every_answer_gets_its_verdicts(path: Path, judges: Judges) -> None:
 
 def test_products_are_set_in_a_batch_with_their_stock_managed() -> None:
     """Without `manage_stock` the number would be ignored."""
-    request = kind.request(rows(2), ACCOUNT, "r1")
+    request = next(kind.tell(rows(2), ACCOUNT, "r1"))
     assert (request.method, request.path) == ("POST", "/wp-json/wc/v3/products/batch")
     assert orjson.loads(request.body) == {
         "update": [
@@ -52,7 +53,7 @@ def test_products_are_set_in_a_batch_with_their_stock_managed() -> None:
 def test_variations_go_to_their_own_parent() -> None:
     """One parent a call; a variation and a product never share one."""
     row = Row(sku="V", listing=variation("555", "90"), quantity=3, version=1)
-    request = kind.request([row], ACCOUNT, "r1")
+    request = next(kind.tell([row], ACCOUNT, "r1"))
     assert request.path == "/wp-json/wc/v3/products/90/variations/batch"
     assert orjson.loads(request.body) == {"update": [{"id": 555, "manage_stock": True, "stock_quantity": 3}]}
     groups = [
@@ -65,11 +66,11 @@ def test_variation_zero_is_a_simple_product() -> None:
     """WooCommerce's own order lines write `variation_id` 0 for a product without variations."""
     row = Row(sku="V", listing=variation("0", "90"), quantity=3, version=1)
     assert kind.group(row.listing) == ""
-    assert orjson.loads(kind.request([row], ACCOUNT, "r1").body)["update"][0]["id"] == 90
+    assert orjson.loads(next(kind.tell([row], ACCOUNT, "r1")).body)["update"][0]["id"] == 90
 
 
 def test_the_key_goes_as_basic_authorisation() -> None:
     """Base64 of key and secret; batches have 100 objects at most, and the ladder is the documented one."""
     assert kind.headers({"CONSUMER_KEY": "ck_1", "CONSUMER_SECRET": "cs_1"}) == {"Authorization": "Basic Y2tfMTpjc18x"}
-    assert kind.BATCH == 100
+    assert (kind.BATCH, kind.READ_BATCH, kind.LANES) == (100, 100, 2)
     assert kind.LADDER == (30_000, 120_000, 600_000, 3_600_000)
