@@ -259,7 +259,7 @@ def test_a_zero_whose_call_is_open_or_that_nobody_was_told_yet_passes() -> None:
 
 MOVES = st.lists(
     st.one_of(
-        st.tuples(st.just("order"), st.sampled_from(SKUS), st.integers(1, 12)),
+        st.tuples(st.just("order"), st.sampled_from(SKUS), st.integers(1, 4)),
         st.tuples(st.just("count"), st.sampled_from(SKUS), st.integers(0, 12)),
         st.tuples(st.just("both"), st.sampled_from(SKUS), st.integers(0, 3)),
         st.tuples(st.just("sweep"), st.just(""), st.integers(0, 2)),
@@ -275,7 +275,7 @@ class Oracle:
     """A shop in traffic, and which of its SKUs went from something to nothing by an order, kept by itself."""
 
     def __init__(self, percent: int) -> None:
-        self.shop = shop(percent)
+        self.shop = shop(percent, quantity=3)
         self.by_order = set[str]()
 
     def offers(self, sku: str) -> bool:
