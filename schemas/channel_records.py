@@ -79,6 +79,7 @@ class SyncLog:
     One row of one call to a channel; the rows of a call share `callId`.
 
     `responseCode` is the HTTP status, 0 where no answer came.  `lagMs` runs from the level's `updatedAt` to the answer.
+    `requests` is how many requests the call took: what it used of the channel's limits.
     """
 
     VERSION: ClassVar[int] = 1
@@ -94,6 +95,7 @@ class SyncLog:
     started_at: Millis
     duration_ms: Count
     lag_ms: Count
+    requests: Count = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +193,8 @@ class Reconciliation:
     """
     One bulk read-back of a channel: how many listings it showed, how many were left out, what was found.
 
-    Left out is what was written too recently to be judged, or is under way.  `err` says why a run came to no end.
+    Left out is what was written too recently to be judged, or is under way.  `requests` is how many requests it took.
+    `err` says why a run came to no end.
     """
 
     VERSION: ClassVar[int] = 1
@@ -202,6 +205,7 @@ class Reconciliation:
     ended_at: Millis
     shown: Count
     left_out: Count
+    requests: Count = 0
     drifts: Mapping[str, Count] = field(default_factory=dict)
     err: Text | None = None
 
