@@ -128,7 +128,7 @@ def _found(item: Item, row: Any) -> list[Found]:
     if not isinstance(listing, dict) or not fields.optional_ident(listing, "listingId"):
         return []
     number = fields.ident(listing, "listingId")
-    ids = {"listing": number, "offer": fields.ident(row, "offerId")}
+    ids = {"listing": number, "offer": fields.ident(row, "offerId"), "inventory_item": item.sku}
     ids |= {"variation": item.sku} if item.grouped else {}
     sold = {"legacyItemId": number, "sku": item.sku, "legacyVariationId": item.sku if item.grouped else None}
     return [Found(listing_id=listing_id(sold), sku=item.sku, ids=ids)]

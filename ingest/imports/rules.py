@@ -58,12 +58,13 @@ RULES: Mapping[Kind, Ids] = MappingProxyType(
         Kind.WOOCOMMERCE: Ids(own=("{variation}", "{product}"), needed=("product",), optional=("variation",)),
         Kind.GENERIC: Ids(own=("{sku}",)),
         Kind.ETSY: Ids(own=("{product}",), needed=("listing", "product")),
-        # A variation is told apart by its SKU at eBay, or by its number where it has none there.
+        # A variation is told apart by its SKU at eBay, or by its number where it has none there.  The inventory item's
+        # name is the SKU at eBay, which need not be ours.
         Kind.EBAY: Ids(
             own=("{listing}/{variation}", "{listing}"),
             needed=("listing",),
-            optional=("variation", "offer"),
-            text=frozenset({"variation"}),
+            optional=("variation", "offer", "inventory_item"),
+            text=frozenset({"variation", "inventory_item"}),
         ),
         # The seller's own SKU at Amazon, which need not be ours.
         Kind.AMAZON: Ids(own=(), optional=("asin", "marketplace"), text=frozenset({"asin", "marketplace"})),

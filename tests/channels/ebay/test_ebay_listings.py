@@ -71,9 +71,13 @@ def test_an_item_is_a_listing_for_each_offer_that_is_published() -> None:
     found, unread = seller.read()
     assert unread == []
     assert [(one.listing_id, one.sku, dict(one.ids)) for one in found] == [
-        ("110", "TEE", {"listing": "110", "offer": "1"}),
-        ("111", "TEE", {"listing": "111", "offer": "2"}),
-        ("112/CUP/red", "CUP/red", {"listing": "112", "offer": "3", "variation": "CUP/red"}),
+        ("110", "TEE", {"listing": "110", "offer": "1", "inventory_item": "TEE"}),
+        ("111", "TEE", {"listing": "111", "offer": "2", "inventory_item": "TEE"}),
+        (
+            "112/CUP/red",
+            "CUP/red",
+            {"listing": "112", "offer": "3", "variation": "CUP/red", "inventory_item": "CUP/red"},
+        ),
     ]
 
 
