@@ -42,7 +42,11 @@ class Unknown(LookupError):  # noqa: N818 - named for the reaction: the caller a
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """A product as shoppers see it: `level` is the number on sale, `committed` the units in open orders."""
+    """
+    A product as shoppers see it: `level` is the number on sale, `committed` the units in open orders.
+
+    `oversells` is the vendor's own word for selling on at 0 (empty: it does not).
+    """
 
     key: str
     sku: str
@@ -51,6 +55,7 @@ class Listing:
     managed: bool = True
     committed: int = 0
     moved_at: int = 0
+    oversells: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The control endpoint of a stand-in: how a demo, a test or an oracle drives and reads it. JSON in, JSON out.
 
-POST /_control/catalogue  {"products": [{sku, quantity, parent?, managed?}]} -> {"listings": [{sku, listing, ids, ...}]}
+POST /_control/catalogue  {"products": [{sku, quantity, parent?, managed?, oversells?}]} -> {"listings": [{sku, listing,
+                          ids, ...}]}
 POST /_control/webhook    {url, topics?, time_scale?, auto_disable?} -> {"active": bool, "topics": [...]}
 POST /_control/secret     {webhook}: webhooks are signed with this secret from now on
 POST /_control/sell       {sku | listing, qty, line_id?} or {lines: [...]}, and order_id?, respect_levels? (true),
@@ -14,6 +15,7 @@ POST /_control/remove     {order_id, line_id}: the line leaves the order
 POST /_control/touch      {order_id}: the order changes, and nothing that it holds
                           each of these also takes duplicate? (true: told twice) and delay_s? (told so much later)
 POST /_control/level      {sku | listing, qty}: the merchant counts, outside any order
+POST /_control/listing    {sku | listing, managed?, oversells?}: the merchant changes how a product is sold
 POST /_control/faults     see compose.fakes.faults.WORDS; {"clear": true} ends all
 GET  /_control/state      everything; `?since=N` gives only the journal's movements after N
 GET  /_control/pushes     `?since=N`: stock writes that were accepted after movement N
@@ -30,6 +32,7 @@ from aiohttp import web
 from compose.fakes import alter, report
 from compose.fakes.account import Account, Kind
 from compose.fakes.books import Change, Order, RestockType, Unknown, Wanted
+from compose.fakes.shop import MERCHANT
 from compose.fakes.webhooks import Subscription
 
 Wish = Mapping[str, Any]
@@ -58,6 +61,7 @@ class Control:
             "remove": self.remove,
             "touch": self.touch,
             "level": self.level,
+            "listing": self.listing,
             "faults": self.faults,
         }
         gets = {"state": report.state, "pushes": report.pushes, "deliveries": report.deliveries}
@@ -166,7 +170,14 @@ class Control:
     def level(self, wish: Wish) -> Answer:
         """Set a level as the merchant does in the shop's own back office."""
         listing = self.account.shop.listing(str(wish.get("listing") or wish["sku"]))
-        self.account.shop.write(self.account.clock(), listing, int(wish["qty"]), report.MERCHANT)
+        self.account.shop.write(self.account.clock(), listing, int(wish["qty"]), MERCHANT)
+        return report.listing(listing)
+
+    def listing(self, wish: Wish) -> Answer:
+        """Change whether stock is kept for a product, and whether it sells on at 0 (the vendor's word, "" for no)."""
+        listing = self.account.shop.listing(str(wish.get("listing") or wish["sku"]))
+        listing.managed = bool(wish.get("managed", listing.managed))
+        listing.oversells = str(wish.get("oversells", listing.oversells))
         return report.listing(listing)
 
     def faults(self, wish: Wish) -> Answer:

@@ -5,15 +5,21 @@ from typing import Any
 
 from compose.fakes.account import Account
 from compose.fakes.books import Line, Listing, Movement, Order, Reason
+from compose.fakes.shop import MERCHANT
 
-MERCHANT = "merchant"
-"""The call's name in the journal when the merchant sets a level himself."""
 Report = dict[str, Any]
 
 
 def listing(one: Listing) -> Report:
     """Tell a listing with the vendor's ids, for a listings file."""
-    return {"sku": one.sku, "listing": one.key, "ids": dict(one.ids), "level": one.level, "managed": one.managed}
+    return {
+        "sku": one.sku,
+        "listing": one.key,
+        "ids": dict(one.ids),
+        "level": one.level,
+        "managed": one.managed,
+        "oversells": one.oversells,
+    }
 
 
 def line(order: Order, one: Line) -> Report:
@@ -75,6 +81,7 @@ def state(account: Account, since: int) -> Report:
         "last": len(shop.journal),
         "sold_out": [{"listing": one.listing, "qty": one.quantity, "line_id": one.line_id} for one in shop.sold_out],
         "oversold": shop.oversold,
+        "tallies": shop.tallies,
         "calls": dict(account.counts),
         "webhooks": {**sender.counts, "attempts": len(sender.attempts), "pending": sender.pending},
         "subscriptions": [asdict(one) for one in sender.subscriptions.values()],

@@ -4,6 +4,7 @@ A real channel lowers its own number when it sells and never asks the hub; so do
 order line from the sale until they are put back into stock. The journal lists every movement of a level in order.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from compose.fakes.books import (
@@ -21,6 +22,8 @@ from compose.fakes.books import (
     Wanted,
 )
 
+MERCHANT = "merchant"
+"""The call's name in the journal when the merchant sets a level himself."""
 PUTS_BACK = frozenset({RestockType.RETURN, RestockType.CANCEL})
 
 
@@ -37,6 +40,8 @@ class Shop:
         self.sold_out: list[Wanted] = []
         self.oversold: dict[str, int] = {}
         self.parents: dict[str, int] = {}
+        self.tallies: dict[str, Counter[str]] = {}
+        self._last: dict[str, Movement] = {}
         self._numbers = 0
 
     def number(self) -> int:
@@ -70,7 +75,7 @@ class Shop:
         for want in wanted:
             listing = self.listing(want.listing)
             taken[listing.key] = taken.get(listing.key, 0) + want.quantity
-            if taken[listing.key] > listing.level:
+            if taken[listing.key] > listing.level and not listing.oversells:
                 lacking.append(want)
         return lacking
 
@@ -134,7 +139,20 @@ class Shop:
 
     def write(self, at: int, listing: Listing, quantity: int, call: str) -> Movement:
         """Set a level from outside, through the channel's API: the newest write stands, whatever was sold meanwhile."""
+        last = self._last.get(listing.key)
+        if call != MERCHANT:
+            again = last is not None and last.reason is Reason.WRITE and last.call != MERCHANT
+            self.tally(listing.key, "tells")
+            self.tally(listing.key, "repeats", int(again and quantity == listing.level))
         return self.move(at, listing, quantity - listing.level, Reason.WRITE, call=call)
+
+    def tally(self, listing: str, word: str, count: int = 1) -> None:
+        """
+        Count what a client does to a listing.
+
+        Words are tells; repeats (told the number that the tell before it set, with nothing in between); throttles.
+        """
+        self.tallies.setdefault(listing, Counter())[word] += count
 
     def _take(self, at: int, order: Order, want: Wanted) -> None:
         """Book one sold line and lower the level."""
@@ -196,4 +214,5 @@ class Shop:
             call=call,
         )
         self.journal.append(movement)
+        self._last[listing.key] = movement
         return movement

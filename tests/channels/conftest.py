@@ -223,7 +223,7 @@ def talk(conversation: Generator[Request, Response, End], answers: Iterable[Resp
 
 def call(request: Request, wanted: dict[str, Any]) -> dict[str, Any]:
     """Write a request with those of its parts that a file names; `variables` are those of a GraphQL post."""
-    parts = {
+    parts: dict[str, Callable[[], Any]] = {
         "method": lambda: request.method,
         "path": lambda: request.path,
         "url": lambda: request.url,
