@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publishers.queue import LOOK, PATIENCE_MS, WorkQueue, risk
+from publishers.queue import LOOK, WorkQueue, risk
+from publishers.turns import PATIENCE_MS
 
 
 def everything(_sku: str) -> bool:
@@ -33,17 +34,17 @@ def test_equal_risk_is_served_in_order_of_arrival() -> None:
     assert order(queue, 1) == ["c", "a", "b"]
 
 
-def test_who_has_waited_too_long_gets_every_second_place() -> None:
-    """From 10 s on, exactly: the overdue and the risky take turns."""
+def test_who_has_waited_too_long_is_served_by_age_in_turns() -> None:
+    """From 10 s on, exactly; of two overdue SKUs the older one first, whatever their dangers."""
     queue = WorkQueue()
-    queue.offer("old", 0, since=0)
+    queue.offer("old", 3, since=0)
     queue.offer("older", 0, since=-5)
-    for n in range(4):
-        queue.offer(f"hot{n}", 100 - n, since=PATIENCE_MS)
-    assert order(queue, PATIENCE_MS - 6, limit=1) == ["hot0"]
+    for n in range(14):
+        queue.offer(f"hot{n:02}", 100, since=PATIENCE_MS)
+    assert order(queue, PATIENCE_MS - 6, limit=1) == ["hot00"]
     taken = order(queue, PATIENCE_MS)
-    assert set(taken[:4]) == {"old", "older", "hot1", "hot2"}
-    assert taken.index("older") < taken.index("old")
+    assert [n for n, sku in enumerate(taken) if not sku.startswith("hot")] == [5, 11]
+    assert (taken[5], taken[11]) == ("older", "old")
 
 
 def test_the_overdue_are_served_even_when_nothing_else_waits() -> None:
@@ -122,9 +123,10 @@ def test_memory_stays_bounded_under_endless_changes() -> None:
     """A hundred thousand changes of one SKU leave no hundred thousand places behind."""
     queue = WorkQueue()
     for n in range(100_000):
-        queue.offer("a", n, since=0)
+        queue.offer("a", n % 1_000, since=n, due=n % 7)
         queue.due_at(0)
-    assert len(queue._by_risk) + len(queue._by_age) + len(queue._later) <= 4 * (1 + LOOK) + 3
+    places = sum(map(len, queue._lines.values())) + len(queue._by_age) + len(queue._asleep) + len(queue._later)
+    assert places <= 4 * (1 + LOOK) + 3
 
 
 def test_risk_grows_with_sales_and_with_scarcity() -> None:
@@ -132,6 +134,93 @@ def test_risk_grows_with_sales_and_with_scarcity() -> None:
     assert risk(1_000, 1) > risk(1_000, 10) > risk(1_000, 100)
     assert risk(2_000, 10) > risk(1_000, 10)
     assert (risk(1_000, 0), risk(1_000, -2), risk(1_000, None), risk(0, 1)) == (0, 0, 1_001, 1)
+
+
+def test_a_wait_raises_the_urgency_as_danger_does() -> None:
+    """Four times the wait outweighs half the danger, and twice the danger outweighs a little wait."""
+    queue = WorkQueue()
+    queue.offer("fresh", 8, since=7_000)
+    queue.offer("waits", 4, since=0)
+    assert order(queue, 7_000) == ["waits", "fresh"]
+    queue.offer("fresh", 8, since=7_000)
+    queue.offer("waits", 4, since=6_500)
+    assert order(queue, 7_000) == ["fresh", "waits"]
+
+
+def test_a_danger_offered_again_keeps_its_place_in_the_line() -> None:
+    """A SKU that sells on and on is not sent to the end each time."""
+    queue = WorkQueue()
+    for sku in ("a", "b"):
+        queue.offer(sku, 100, since=5)
+    queue.offer("a", 101, since=5)
+    assert order(queue, 9) == ["a", "b"]
+
+
+def test_a_sku_that_waits_for_its_ladder_counts_as_waiting() -> None:
+    """The oldest one is the oldest of all, due or not, awake or woken since."""
+    queue = WorkQueue()
+    queue.offer("asleep", 1, since=3, due=1_000)
+    queue.offer("awake", 1, since=5)
+    queue.offer("gone", 1, since=1, due=1_000)
+    assert queue.oldest() == 1
+    queue.discard("gone")
+    assert queue.oldest() == 3
+    queue.due_at(1_000)
+    assert queue.oldest() == 3
+    assert order(queue, 1_000, limit=1) == ["asleep"]
+    assert queue.oldest() == 5
+
+
+def test_the_mates_of_a_group_are_found_wherever_they_stand() -> None:
+    """A call of one parent's variations is filled even when a hundred thousand others wait before them."""
+    queue = WorkQueue()
+    for n in range(3 * LOOK):
+        queue.offer(f"other{n}", 50, since=0, group="" if n % 2 else f"p{n}")
+    for n in range(4):
+        queue.offer(f"mine{n}", 4**n, since=0, group="mine", due=0 if n else 500)
+    assert [sku for sku, _ in queue.mates(0, 2, everything, "mine")] == ["mine3", "mine2"]
+    assert [sku for sku, _ in queue.mates(500, 9, lambda sku: sku != "mine1", "mine")] == ["mine0"]
+    assert queue.mates(500, 9, everything, "nobody") == []
+    queue.offer("mine1", 1, since=0, group="theirs")
+    assert queue.mates(500, 9, everything, "mine") == []
+    assert queue.mates(500, 9, everything, "theirs") == [("mine1", 0)]
+    assert len(queue.mates(500, 9 * LOOK, everything)) == 3 * LOOK
+    assert not queue._groups
+
+
+def test_mates_take_nobodys_turn() -> None:
+    """How full the calls are says nothing about who is served next."""
+    queue = WorkQueue()
+    queue.offer("old", 0, since=0)
+    for n in range(100):
+        queue.offer(f"hot{n}", 100, since=PATIENCE_MS)
+    for _ in range(5):
+        assert order(queue, PATIENCE_MS, limit=1) != ["old"]
+        assert len(queue.mates(PATIENCE_MS, 9, lambda sku: sku != "old")) == 9
+    assert order(queue, PATIENCE_MS, limit=1) == ["old"]
+
+
+def test_a_bulk_takes_from_the_calm_end() -> None:
+    """Least danger first and the oldest of these, so that the dangerous are left for calls of their own."""
+    queue = WorkQueue()
+    for n, danger in enumerate((500, 3, 40, 2, 1, 41)):
+        queue.offer(f"s{n}", danger, since=-n)
+    queue.offer("later", 0, since=0, due=9)
+    assert queue.take_calm(0, 4, lambda sku: sku != "s4") == [("s3", -3), ("s1", -1), ("s5", -5), ("s2", -2)]
+    assert order(queue, 0) == ["s0", "s4"]
+
+
+def test_those_who_may_be_told_are_counted_by_danger() -> None:
+    """What waits for its ladder, was taken or has moved to another class is not counted there."""
+    queue = WorkQueue()
+    for n, danger in enumerate((0, 1, 5, 6, 900)):
+        queue.offer(f"s{n}", danger, since=0, due=0 if n else 50)
+    assert (queue.count(49), queue.count(50)) == (4, 5)
+    assert [queue.count(50, below) for below in (0, 1, 2, 4, 8, 1_024)] == [0, 1, 2, 2, 4, 5]
+    queue.offer("s2", 800, since=0)
+    queue.discard("s3")
+    queue.take(50, 1, lambda sku: sku == "s4")
+    assert [queue.count(50, below) for below in (2, 8, 1_024)] == [2, 2, 3]
 
 
 @given(
