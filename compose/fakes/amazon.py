@@ -1,26 +1,35 @@
-"""A stand-in Amazon: order notifications into a queue or through a bridge, and the Selling Partner API's reads.
+"""A stand-in Amazon: order notifications into a queue or through a bridge, and the Selling Partner API.
 
 Amazon has no webhooks: it writes to the seller's SQS queue. Told an address whose path is that of a queue
 (`http://host:port/123456789012/name`), the stand-in sends there; any other address is a bridge, which shows the shared
 token (`FAKE_WEBHOOK_SECRET`) as Amazon's own sample does.
 
-POST /_control/amazon  {seller_id?, initial?, search_delay_ms?, token_life_ms?, rate_scale?, expire?: "access"|"pages"}
+POST /_control/amazon  {seller_id?, initial?, search_delay_ms?, token_life_ms?, rate_scale?, expire?: "access"|"pages",
+                       apply_delay_ms?: a number that was taken shows so much later (1,000), feed_ms?: a feed takes so
+                       long (2,000), drop_patches?: so many of the next patches are accepted and never applied}
+POST /_control/feed    {outcome, ms?}: what becomes of the next feed: "done"; "nothing" (done, says the report, and
+                       nothing is applied); "stuck" (in progress for `ms`, an hour) or "queued" (likewise, and can be
+                       cancelled); "late" (done, and applied `ms` later, over whatever was told meanwhile); "fatal";
+                       "cancelled"
 POST /_control/status  {order_id, status, duplicate?, delay_s?}: an order moves on (Pending, Unshipped, Shipped)
 POST /_control/afn     {sku, qty, order_id}: Amazon sells out of its own stock, and tells of it
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
 
-from compose.fakes import alter, amazon_queue, amazon_views, times
+from compose.fakes import alter, amazon_feeds, amazon_queue, amazon_views, times
 from compose.fakes.account import Account
-from compose.fakes.amazon_api import answer, grant, guarded, quota
+from compose.fakes.amazon_api import Handler, answer, grant, guarded, quota
 from compose.fakes.amazon_desk import desk
+from compose.fakes.amazon_feeds import settle
 from compose.fakes.amazon_reads import Reads
+from compose.fakes.amazon_stock import stock
+from compose.fakes.amazon_writes import FILES, Writes
 from compose.fakes.books import Change, ChangeKind, Listing
 from compose.fakes.shop import Shop
 from compose.fakes.webhooks import Event, Policy, Render, Subscription
@@ -31,6 +40,8 @@ TOPICS = ("ORDER_CHANGE",)
 ID_BASE = 30_000
 PINGS = False
 ORDERS = "/orders/2026-01-01/orders"
+LISTINGS = "/listings/2021-08-01/items/{seller}"
+FEEDS = "/feeds/2021-06-30"
 
 
 def listing(shop: Shop, wish: Mapping[str, Any]) -> Listing:
@@ -87,9 +98,36 @@ def routes(account: Account) -> list[web.RouteDef]:
         web.post("/auth/o2/token", token),
         web.get(ORDERS, guarded(account, "searchOrders", reads.search)),
         web.get(ORDERS + "/{id}", guarded(account, "getOrder", reads.one)),
-        web.get("/listings/2021-08-01/items/{seller}", guarded(account, "searchListings", reads.listings)),
+        web.get(LISTINGS, served(account, "searchListings", reads.listings)),
+        web.get(LISTINGS + "/{sku}", served(account, "getListingsItem", reads.listing)),
+        *stock_routes(account),
         *(web.post(f"/_control/{name}", _control(account, act)) for name, act in CONTROLS.items()),
     ]
+
+
+def stock_routes(account: Account) -> list[web.RouteDef]:
+    """Serve what changes numbers: patches, and feeds with their files."""
+    writes = Writes(account)
+    return [
+        web.patch(LISTINGS + "/{sku}", served(account, "patchListingsItem", writes.patch)),
+        web.post(FEEDS + "/documents", served(account, "createFeedDocument", writes.document)),
+        web.get(FEEDS + "/documents/{id}", served(account, "getFeedDocument", writes.report)),
+        web.post(FEEDS + "/feeds", served(account, "createFeed", writes.feed)),
+        web.get(FEEDS + "/feeds/{id}", served(account, "getFeed", writes.ask)),
+        web.delete(FEEDS + "/feeds/{id}", served(account, "cancelFeed", writes.cancel)),
+        web.put(FILES + "/{id}", writes.put),
+        web.get(FILES + "/{id}", writes.get),
+    ]
+
+
+def served(account: Account, operation: str, handler: Handler) -> Handler:
+    """Let happen what is due before a call is answered."""
+
+    async def answered(request: web.Request) -> web.Response:
+        settle(account, account.clock())
+        return await handler(request)
+
+    return guarded(account, operation, answered)
 
 
 def _control(account: Account, act: Any) -> Any:
@@ -104,7 +142,11 @@ def _control(account: Account, act: Any) -> Any:
 
 
 def _settings(account: Account, wish: Mapping[str, Any]) -> None:
-    desk(account).set(wish)
+    own = {name: value for name, value in wish.items() if name not in STOCK}
+    desk(account).set(own)
+    for name in STOCK.keys() & wish.keys():
+        holder, attribute = STOCK[name]
+        setattr(holder(account), attribute, int(wish[name]))
 
 
 def _status(account: Account, wish: Mapping[str, Any]) -> None:
@@ -148,4 +190,9 @@ def _afn(account: Account, wish: Mapping[str, Any]) -> None:
 
 
 LEVELS = ("OrderItemLevel", "OrderLevel")
-CONTROLS = {"amazon": _settings, "status": _status, "afn": _afn}
+CONTROLS = {"amazon": _settings, "status": _status, "afn": _afn, "feed": amazon_feeds.wish}
+STOCK: Mapping[str, tuple[Callable[[Account], Any], str]] = {
+    "apply_delay_ms": (stock, "delay_ms"),
+    "drop_patches": (stock, "drops"),
+    "feed_ms": (amazon_feeds.feeds, "took_ms"),
+}

@@ -58,7 +58,7 @@ def guarded(account: Account, operation: str, handler: Handler) -> Handler:
         try:
             check_token(account, request.headers.get("x-amz-access-token", ""))
             if not desk(account).take(operation, account.clock()):
-                raise quota()
+                raise too_fast(account, request)
             found = await handler(request)
         except SpError as error:
             return error.response()
@@ -66,6 +66,14 @@ def guarded(account: Account, operation: str, handler: Handler) -> Handler:
         return found
 
     return answered
+
+
+def too_fast(account: Account, request: web.Request) -> SpError:
+    """Count a call that was too fast, also to its listing."""
+    account.counts["throttled"] += 1
+    if "sku" in request.match_info:
+        account.shop.tally(request.match_info["sku"], "throttles")
+    return quota()
 
 
 def check_token(account: Account, token: str) -> None:

@@ -14,7 +14,18 @@ TOKEN_LIFE_MS = 3_600_000
 """An access token lasts an hour."""
 SEARCH_DELAY_MS = 120_000
 """`lastUpdatedBefore` is at least two minutes in the past."""
-PLANS: Mapping[str, tuple[float, int]] = {"searchOrders": (0.0056, 20), "getOrder": (0.5, 30), "searchListings": (5, 5)}
+PLANS: Mapping[str, tuple[float, int]] = {
+    "searchOrders": (0.0056, 20),
+    "getOrder": (0.5, 30),
+    "searchListings": (5, 5),
+    "getListingsItem": (5, 10),
+    "patchListingsItem": (5, 5),
+    "createFeedDocument": (0.5, 15),
+    "createFeed": (0.0083, 15),
+    "getFeed": (2, 15),
+    "cancelFeed": (2, 15),
+    "getFeedDocument": (0.0222, 10),
+}
 """Rate a second and burst, as in the models' usage plans."""
 
 

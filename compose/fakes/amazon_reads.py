@@ -1,4 +1,4 @@
-"""Amazon's reads: `searchOrders`, `getOrder` and `searchListingsItems`."""
+"""Amazon's reads: `searchOrders`, `getOrder`, `searchListingsItems` and `getListingsItem`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from compose.fakes import amazon_views, times
+from compose.fakes import amazon_stock, amazon_views, times
 from compose.fakes.account import Account
 from compose.fakes.amazon_api import SpError, answer, denied, invalid
 from compose.fakes.amazon_desk import MARKETPLACE, desk
@@ -16,6 +16,7 @@ Query = Mapping[str, str]
 CONTINUED = "paginationToken"
 LISTINGS_MAX = 1_000
 """Results of a listings search that can be reached at all."""
+IDENTIFIERS_MAX = 20
 
 
 class Reads:
@@ -76,20 +77,54 @@ class Reads:
         return amazon_views.order(own, self.account.shop.orders[order_id])
 
     async def listings(self, request: web.Request) -> web.Response:
-        """`searchListingsItems`, sorted by creation; only the first 1,000 results can be reached."""
-        if request.match_info["seller"] != desk(self.account).seller_id:
-            raise denied("")
-        query = request.query
-        if "marketplaceIds" not in query:
-            raise invalid("marketplaceIds is required.")
+        """`searchListingsItems`, by creation or by identifiers; only the first 1,000 results can be reached."""
+        query = self.listings_query(request)
         since = moment(query, "createdAfter") if "createdAfter" in query else 0
         rows = [one for one in self.account.shop.listings.values() if one.moved_at // 1000 * 1000 >= since]
+        if "identifiers" in query:
+            asked = identifiers(query)
+            rows = [one for one in rows if one.sku in asked]
         rows.sort(key=lambda one: (one.moved_at, one.key), reverse=query.get("sortOrder", "DESC") != "ASC")
         at, size = number(query, "pageToken", 0, LISTINGS_MAX), number(query, "pageSize", 10, 20)
-        body: dict[str, Any] = {"numberOfResults": len(rows), "items": [item(one) for one in rows[at : at + size]]}
+        shown = [self.item(one, query) for one in rows[at : at + size]]
+        body: dict[str, Any] = {"numberOfResults": len(rows), "items": shown}
         if at + size < min(len(rows), LISTINGS_MAX):
             body["pagination"] = {"nextToken": str(at + size)}
         return answer(body)
+
+    async def listing(self, request: web.Request) -> web.Response:
+        """`getListingsItem`."""
+        query = self.listings_query(request)
+        found = self.account.shop.listings.get(request.match_info["sku"])
+        if found is None:
+            words = f"SKU '{request.match_info['sku']}' not found in marketplace {MARKETPLACE}"
+            raise SpError(404, "NOT_FOUND", words)
+        return answer(self.item(found, query))
+
+    def listings_query(self, request: web.Request) -> Query:
+        """Check whose listings are asked for, and where. Raises SpError."""
+        if request.match_info["seller"] != desk(self.account).seller_id:
+            raise denied("")
+        if "marketplaceIds" not in request.query:
+            raise invalid("marketplaceIds is required.")
+        return request.query
+
+    def item(self, one: Listing, query: Query) -> dict[str, Any]:
+        """Show of a listing what is asked for."""
+        included = query.get("includedData", "summaries").split(",")
+        shown = {**item(one), "attributes": amazon_stock.attributes(self.account, one)}
+        return {"sku": one.sku, **{name: shown[name] for name in included if name in shown}}
+
+
+def identifiers(query: Query) -> set[str]:
+    """Read the SKUs that are asked for: a comma parts them, even where it is one's own. Raises SpError."""
+    asked = query["identifiers"].split(",")
+    if query.get("identifiersType") != "SKU":
+        raise invalid("identifiersType is required; this stand-in knows SKU.")
+    if len(asked) > IDENTIFIERS_MAX:
+        raise SpError(400, "InvalidInput", "Too many 'identifiers' provided.")
+    # Amazon looks for the whole as well, so that a SKU with a comma can be asked for by itself.
+    return {*asked, query["identifiers"]}
 
 
 def item(one: Listing) -> dict[str, Any]:
