@@ -16,11 +16,11 @@ from publishers.credentials import Access
 from publishers.delivery import Delivery
 from publishers.journal import LostError
 from publishers.life import Life, Parts
-from publishers.limiter import Window
 from publishers.membership import Membership
 from publishers.metrics import Metrics
-from publishers.push import READ, TELL, Account
+from publishers.push import Account
 from publishers.reader import Reader
+from publishers.shares import limits_of
 from publishers.work import Gate, Setup
 from schemas.cluster import now_ms
 from schemas.config import Secrets
@@ -46,7 +46,7 @@ def setup(config: Config, channel: Channel) -> Setup:
             alias=channel.alias,
             marketplaces=channel.marketplaces,
         ),
-        limits={**kind.LIMITS, **_configured(channel)},
+        limits=limits_of(channel, kind, config),
         ladder=retry.scaled(channel.ladder_ms or kind.LADDER, scale),
         call_timeout_ms=channel.call_timeout_ms,
         gate=Gate(channel.mode),
@@ -55,15 +55,6 @@ def setup(config: Config, channel: Channel) -> Setup:
         scale=scale,
         order=channel.order,
     )
-
-
-def _configured(channel: Channel) -> dict[str, tuple[Window, ...]]:
-    asked = {TELL: channel.push_limit, READ: channel.read_limit}
-    return {
-        bucket: tuple(Window(amount=w.calls, per_ms=w.per_ms, burst=w.burst, points=w.points) for w in windows)
-        for bucket, windows in asked.items()
-        if windows
-    }
 
 
 class Publisher:

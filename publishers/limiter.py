@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from publishers.push import Hint
 from publishers.rolling import Rolling
-from publishers.tokens import Tokens
+from publishers.refilling import Refilling
 from publishers.windows import Meter, Window, ratio_of
 
 __all__ = ["Limiter", "Window"]
@@ -22,7 +22,7 @@ __all__ = ["Limiter", "Window"]
 
 def meter(window: Window, now: int) -> Meter:
     """Return an unused meter."""
-    return Rolling(window) if window.rolling else Tokens(window, now)
+    return Rolling(window) if window.rolling else Refilling(window, now)
 
 
 class _Listings:

@@ -1,5 +1,5 @@
 """
-What a limit is, and what every way of counting it can do: `publishers.tokens` and `publishers.rolling`.  Pure.
+What a limit is, and what every way of counting it can do: `publishers.refilling` and `publishers.rolling`.  Pure.
 
 We count when a request is sent, and the vendor when it arrives, up to `JITTER_MS` later.  So a bucket holds back what
 refills in that time (less burst, and not less rate), and a rolling window is longer by it.  Then no order of arrival
