@@ -14,10 +14,10 @@ from publishers.push import READ, TELL, Account, Row
 from schemas.channel_records import Listing
 
 LIMITS: Mapping[str, tuple[Window, ...]] = {
-    TELL: (Window(amount=80, per_ms=1_000, burst=1_000, points=True),),
-    READ: (Window(amount=10, per_ms=1_000, burst=200, points=True),),
+    TELL: (Window(amount=80, per_ms=1_000, burst=1_000, points=True, whole=100, pool="points"),),
+    READ: (Window(amount=10, per_ms=1_000, burst=200, points=True, whole=100, pool="points"),),
 }
-"""The Standard plan's 100 points a second, shared out: the order poll takes the rest."""
+"""The Standard plan's 100 points a second and its bucket of 2,000, shared out: the order poll takes the rest."""
 LADDER = (1_000, 5_000, 30_000, 120_000, 600_000)
 LANES = 4
 SERIAL = False

@@ -36,8 +36,6 @@ from publishers.push import (
 )
 
 SECOND_MS = 1_000
-SHARES: Mapping[str, int] = {TELL: 80, READ: 10}
-"""Which percent of the app's points in this shop each of our buckets may use; the order poll has the rest."""
 THROTTLE_MS = 1_000
 """The wait where a throttling answer names none."""
 TRACK = ["input", "quantities"]
@@ -123,28 +121,23 @@ def envelope(response: Response) -> Envelope:
 
 def hints(cost: Any, bucket: str, *, costs: bool = True) -> tuple[Hint, ...]:
     """
-    Return what an answer says of the points, shared out as `SHARES` says: other callers use the same bucket.
+    Return what an answer says of the points that the app has in this shop.
 
     With `costs` its own cost is told too: it is that of the call with which every conversation of this bucket begins.
     """
     if not cost:
         return ()
-    status, asked = cost.get("throttleStatus") or {}, cost.get("requestedQueryCost")
+    status, asked = cost.get("throttleStatus") or {}, cost.get("requestedQueryCost") if costs else None
     left, rate = status.get("currentlyAvailable"), status.get("restoreRate")
-    return tuple(
+    return (
         Hint(
-            bucket=name,
+            bucket=bucket,
             per_ms=SECOND_MS,
-            left=_share(left, share),
-            limit=_share(rate, share),
-            cost=int(asked) if costs and asked is not None and name == bucket else None,
-        )
-        for name, share in SHARES.items()
+            left=None if left is None else max(0, int(left)),
+            limit=None if rate is None else int(rate),
+            cost=None if asked is None else int(asked),
+        ),
     )
-
-
-def _share(points: Any, percent: int) -> int | None:
-    return None if points is None else max(0, int(points)) * percent // 100
 
 
 def _transport(response: Response) -> Verdict | None:
