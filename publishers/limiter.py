@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from publishers.push import Hint
-from publishers.rolling import Rolling
 from publishers.refilling import Refilling
+from publishers.rolling import Rolling
 from publishers.windows import Meter, Window, ratio_of
 
 __all__ = ["Limiter", "Window"]
