@@ -21,7 +21,8 @@ class Seen:
     One listing as a bulk read-back shows it: `key` is what the kind's `key` makes of a listing.
 
     `quantity` None means that the channel keeps no number for it.  `at` is when the request was begun that showed it.
-    `sku` is what the channel calls it, for people; `oversells` says that it would sell on at 0.
+    `sku` is what the channel calls it, for people; `oversells` says that it would sell on at 0.  `off` says that it is
+    switched off and sells nothing, whatever its number: that is no drift, and nothing to be put right.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Seen:
     at: int
     sku: str = ""
     oversells: bool = False
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

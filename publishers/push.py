@@ -25,6 +25,7 @@ class Row:
     `expected` is what we believe it shows (None: not known); a channel that compares refuses the row otherwise.
     With `paused` the SKU is to be sold by nobody: where the channel would sell on at 0, its own way of pausing is used
     too, and `Delivered.undo` says how to take it back.  That comes as `undo` with the row that ends the pause.
+    `unanswered` is the number of a call whose answer never came (None: there is none): it may have been taken.
     """
 
     sku: str
@@ -34,6 +35,7 @@ class Row:
     expected: int | None = None
     paused: bool = False
     undo: str | None = None
+    unanswered: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
