@@ -1,0 +1,198 @@
+"""
+What Etsy shows: of some listings, and of all of the shop.
+
+Facts: Open API v3 `getListingsByShop` (`state`, `includes=Inventory`, 100 a page, by `offset`),
+`getListingsByListingIds` (100 ids, in whatever state).  There is no key to read on from, so pages overlap by one
+listing: the next one is only taken if it begins with the listing that was read last.  Where it does not, one before it
+has left this state, and the state is read again.
+
+A shop may have ten times as many listings that are sold out or expired as are on sale, so the whole shop is what is on
+sale, and those of the others that we know, by their ids.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+from publishers.channels.etsy_calls import IDS_MAX, answered, asked, hints, page, shown, some
+from publishers.channels.etsy_inventory import OFF, Inventory, OddError, inventory
+from publishers.channels.etsy_plan import GONE, off_by_us
+from publishers.kind import Conversation, Seen, Sweep, Swept
+from publishers.push import (
+    READ,
+    Account,
+    Answer,
+    Credentials,
+    Rejected,
+    Request,
+    Response,
+    Row,
+    Shows,
+    Verdict,
+)
+from schemas.channel_records import Listing
+
+PER_PAGE = 100
+"""The API's own maximum."""
+ANEW_MAX = 5
+PAGES_MAX = 5_000
+ACTIVE = "active"
+
+Rows = list[dict[str, Any]]
+Reading = Generator[Request, Response, Swept | None]
+
+
+def listing_of(listing: Listing) -> str:
+    """Return the id of the Etsy listing that a product belongs to."""
+    return listing.ids.get("listing", listing.listing_id)
+
+
+def key(listing: Listing) -> str:
+    """Return the product's id as we know it; a bulk read-back finds the product even where Etsy has changed the id."""
+    return listing.ids.get("product", listing.listing_id)
+
+
+def read(rows: Sequence[Row], _account: Account) -> Conversation:
+    """Ask what these rows show; several listings are asked for at once."""
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(listing_of(row.listing), []).append(row)
+    alone = len(by_name) == 1
+    response = yield shown(next(iter(by_name)), READ) if alone else some([*by_name])
+    document = answered(response, wrote=False)
+    if not isinstance(document, dict):
+        return Answer(verdicts=gone(document, rows), hints=hints(response))
+    found = {name: (document, document.get("listing")) for name in by_name} if alone else _by_listing(document)
+    verdicts: dict[str, Iterator[Verdict]] = {
+        name: iter(_shows(found.get(name), own, response.at)) for name, own in by_name.items()
+    }
+    return Answer(verdicts=tuple(next(verdicts[listing_of(row.listing)]) for row in rows), hints=hints(response))
+
+
+def gone(verdict: Verdict, rows: Sequence[Row]) -> tuple[Verdict, ...]:
+    """Return what an answer about a listing means by row; a retired one that is gone shows 0."""
+    missing = isinstance(verdict, Rejected) and verdict.reason.startswith("HTTP 404")
+    return tuple(Shows(0) if missing and row.listing.retired else verdict for row in rows)
+
+
+def _by_listing(document: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    rows = document.get("results")
+    listings = rows if isinstance(rows, list) else []
+    return {str(row.get("listing_id")): (row.get("inventory"), row) for row in listings if isinstance(row, dict)}
+
+
+def _shows(found: tuple[Any, Any] | None, rows: Sequence[Row], at: int) -> tuple[Verdict, ...]:
+    """Return what rows of one listing show; what a person has switched off shows its number."""
+    if found is None:
+        return gone(Rejected("HTTP 404: Etsy shows no such listing"), rows)
+    try:
+        known = inventory(*found)
+    except OddError as error:
+        return (Rejected(str(error)),) * len(rows)
+    ours = off_by_us(rows)
+    return tuple(
+        Shows(max(known.shows(place, ours=ours) for place in places), at)
+        if places
+        else Shows(0, at)
+        if row.listing.retired
+        else Rejected(GONE)
+        for row, places in zip(rows, known.places(rows), strict=True)
+    )
+
+
+def sweep(account: Account, listings: Sequence[Listing]) -> Sweep:
+    """Ask for all that is on sale, mapped or not, and for those that we know and that are not."""
+    reading = _Whole(account, listings)
+    ended = yield from reading.on_sale()
+    if ended is None:
+        ended = yield from reading.others()
+    return ended or Swept(seen=tuple(reading.seen))
+
+
+class _Whole:
+    """What has been read so far."""
+
+    def __init__(self, account: Account, listings: Sequence[Listing]) -> None:
+        """Begin with nothing."""
+        self.account = account
+        self.seen = list[Seen]()
+        self.known: dict[str, list[Listing]] = {}
+        self._read = set[str]()
+        for listing in listings:
+            self.known.setdefault(listing_of(listing), []).append(listing)
+
+    def on_sale(self) -> Reading:
+        """Read what is on sale, page by page; returns why it could not be read."""
+        offset, last, anew, pages = 0, "", 0, 0
+        while True:
+            rows, response = yield from _rows(page(self.account, ACTIVE, max(0, offset - 1), PER_PAGE))
+            if not isinstance(rows, list):
+                return _refused(rows, response)
+            pages += 1
+            if pages > PAGES_MAX:
+                return Swept(seen=(), err="the shop shows page after page without an end")
+            if offset and (not rows or str(rows[0].get("listing_id")) != last):
+                offset, last, anew = 0, "", anew + 1
+                if anew > ANEW_MAX:
+                    return Swept(seen=(), err="the shop's listings do not stand still")
+                continue
+            self._take(rows, response.at)
+            if len(rows) < PER_PAGE:
+                return None
+            offset, last = max(0, offset - 1) + len(rows), str(rows[-1].get("listing_id"))
+
+    def others(self) -> Reading:
+        """Read the listings that we know and that are not on sale; what is not shown even so is gone."""
+        names = [name for name in self.known if name not in self._read]
+        for start in range(0, len(names), IDS_MAX):
+            rows, response = yield from _rows(some(names[start : start + IDS_MAX]))
+            if isinstance(rows, Rejected) and rows.reason.startswith("HTTP 404"):
+                continue
+            if not isinstance(rows, list):
+                return _refused(rows, response)
+            self._take(rows, response.at)
+        return None
+
+    def _take(self, rows: Rows, at: int) -> None:
+        for row in rows:
+            name = str(row.get("listing_id"))
+            if name not in self._read:
+                self._read.add(name)
+                self.seen += _seen(row, self.known.get(name, []), at)
+
+
+def _seen(row: dict[str, Any], known: Sequence[Listing], at: int) -> Iterator[Seen]:
+    """Yield a listing's products by the ids that we know them by, the unknown ones by Etsy's."""
+    try:
+        found = inventory(row.get("inventory"), row)
+    except OddError:
+        return
+    rows = [Row(sku=one.sku, listing=one, quantity=0, version=0) for one in known]
+    left = dict(enumerate(found.products))
+    for one, places in zip(known, found.places(rows), strict=True):
+        for place in places:
+            left.pop(place, None)
+        if places:
+            yield _product(found, max(places, key=lambda place: found.shows(place, ours=False)), key(one), at)
+    for place, product in left.items():
+        yield _product(found, place, product.number, at)
+
+
+def _product(found: Inventory, place: int, name: str, at: int) -> Seen:
+    product = found.products[place]
+    off = found.state in OFF or not product.enabled
+    return Seen(key=name, quantity=found.shows(place, ours=False), at=at, sku=product.sku[:255], off=off)
+
+
+def _rows(request: Request) -> Generator[Request, Response, tuple[Rows | Verdict, Response]]:
+    document, response = yield from asked(request)
+    if not isinstance(document, dict):
+        return document, response
+    rows = document.get("results")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return Rejected("the answer holds no listings"), response
+    return rows, response
+
+
+def _refused(verdict: Verdict, response: Response) -> Swept:
+    reason = str(getattr(verdict, "reason", "throttled again and again"))
+    return Swept(seen=(), err=reason, hints=hints(response), credentials=isinstance(verdict, Credentials))
