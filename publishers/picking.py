@@ -121,12 +121,17 @@ class Picker:
         return not self._hot(sku, now) and not any(map(self._must_read, self.tasks.book.rows(sku)))
 
     def _must_read(self, row: Row) -> bool:
-        """Return whether the number is not known well enough to be told from: never told, unanswered, or stale."""
-        if not self.setup.kind.COMPARES:
-            return False
-        name = row.listing.listing_id
-        unanswered = self.tasks.book.shown(row.sku, name).request_id is not None
-        return row.expected is None or unanswered or (row.sku, name) in self.tasks.unknown
+        """
+        Return whether to ask for the number before telling another.
+
+        Where the channel compares: when it was never told, is unanswered, or was stale.  Elsewhere when an owner before
+        us told it and got no answer: what has arrived need not be told again.
+        """
+        kind, name = self.setup.kind, row.listing.listing_id
+        shown = self.tasks.book.shown(row.sku, name)
+        if not kind.COMPARES:
+            return not kind.APPLIES_MS and self.tasks.inherited(shown)
+        return row.expected is None or shown.request_id is not None or (row.sku, name) in self.tasks.unknown
 
     def _limit(self, shared: Class) -> int:
         kind = self.setup.kind
