@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from publishers.brake import Brake, ordered
+from publishers.bundles import Bundles
 from publishers.kind import Kind
 from publishers.push import Row
-from publishers.rules import number, offered, target
+from publishers.rules import PERCENT, number, offered, target
 from publishers.sales import Sales
+from publishers.trail import Trail
 from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.records import StockLevel
 from schemas.settings import Rules
@@ -44,20 +47,51 @@ def _in_force(places: dict[int, Listing]) -> Listing | None:
 class Book:
     """What one channel should show and what it does show."""
 
-    def __init__(self, channel: str, rules_for: Callable[[str], Rules], kind: Kind) -> None:
-        """Start empty; `kind` says what its channel takes and how it pauses."""
+    def __init__(self, channel: str, rules_for: Callable[[str], Rules], kind: Kind, brake: Brake | None = None) -> None:
+        """Start empty; `kind` says what its channel takes and how it pauses, `brake` (None: nothing) what it holds."""
         self.channel = channel
         self.kind = kind
         self.levels: dict[str, StockLevel] = {}
         self.listings: dict[str, dict[str, Listing]] = {}
         self.observed: dict[str, ChannelLevel] = {}
         self.sales = Sales()
+        self.trail = Trail(kind.APPLIES_MS)
+        self.bundles = Bundles()
+        self.brake = brake or Brake(PERCENT)
         self.hiding: dict[str, int] = {}
         self._marks: deque[tuple[int, int]] = deque()
         self._through = 0
         self.rules_for = rules_for
         self._places: dict[str, dict[int, Listing]] = {}
         self._groups: dict[str, dict[str, str]] = {}
+        self._own: dict[str, StockLevel] = {}
+
+    def put_level(self, level: StockLevel) -> None:
+        """Take up a level, and what it makes of the bundles that its SKU is in; a bundle has none of its own."""
+        sku = level.sku
+        if sku in self.bundles:
+            self._own[sku] = level
+            return
+        by_order = ordered(self.levels.get(sku), level)
+        self._put(sku, level, by_order=by_order)
+        for bundle in self.bundles.of(sku):
+            self._put(bundle, self.bundles.level(bundle, self.levels), by_order=by_order)
+
+    def _put(self, sku: str, level: StockLevel | None, *, by_order: bool) -> None:
+        before = self.levels.pop(sku, None)
+        if level is not None:
+            self.levels[sku] = level
+            self.brake.level(before, level, self.rules_for(sku), by_order=by_order)
+
+    def _remake(self, sku: str) -> None:
+        """Take up that a SKU's listings name other components, or none any more."""
+        was, made = sku in self.bundles, self.bundles.put(sku, self.listings.get(sku, {}).values())
+        if not made:
+            return
+        if not was and sku in self.levels:
+            self._own[sku] = self.levels[sku]
+        own = None if sku in self.bundles else self._own.pop(sku, None)
+        self._put(sku, self.bundles.level(sku, self.levels) if sku in self.bundles else own, by_order=False)
 
     def put_listing(self, listing_id: str, listing: Listing | None, partition: int) -> set[str]:
         """
@@ -75,10 +109,15 @@ class Book:
         if before is not None:
             self.listings[before.sku].pop(listing_id)
             self._regroup(before, None)
+            self.brake.above((before.sku, listing_id))
         if after is not None:
             self.listings.setdefault(after.sku, {})[listing_id] = after
             self._regroup(after, after.sku)
-        return {found.sku for found in (before, after) if found is not None}
+        self.brake.listings += (after is not None) - (before is not None)
+        skus = {found.sku for found in (before, after) if found is not None}
+        for sku in skus:
+            self._remake(sku)
+        return skus
 
     def _regroup(self, listing: Listing, sku: str | None) -> None:
         """Keep who stands in which group, where a kind's calls are serial by group."""
@@ -95,6 +134,7 @@ class Book:
 
     def put_observed(self, record: ChannelLevel) -> None:
         """Take up what the channel shows, from the topic or from our own call."""
+        self.trail.follow(self.observed.get(record.sku), record, self.expected)
         self.observed[record.sku] = record
         if record.hidden:
             self.hiding.setdefault(record.sku, max((s.shown_at or 0 for s in record.listings.values()), default=0))
@@ -130,7 +170,8 @@ class Book:
         hidden, paused = observed.hidden if observed else 0, self.paused(sku)
         for listing_id, listing in self.listings.get(sku, {}).items():
             shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
-            quantity = target(offered(desired, retired=listing.retired), hidden, expected)
+            wanted = target(offered(desired, retired=listing.retired), hidden, expected)
+            quantity = self._allowed(listing, wanted, hidden)
             if quantity is not None and self._differs(quantity, shown, sku, paused=paused):
                 yield Row(
                     sku=sku,
@@ -138,9 +179,33 @@ class Book:
                     quantity=quantity,
                     version=self.levels[sku].version,
                     expected=expected,
-                    paused=paused,
+                    paused=paused and quantity <= 0,
                     undo=shown.undo,
+                    unanswered=None if shown.request_id is None else shown.sent,
                 )
+
+    def _allowed(self, listing: Listing, wanted: int | None, hidden: int) -> int | None:
+        """
+        Return the number that the brake lets pass.
+
+        Where it holds a 0, the listing goes on showing what it shows, but never more than there is in the hub; None
+        where there is nothing: then it is left alone.
+        """
+        place = (listing.sku, listing.listing_id)
+        if wanted is None or wanted > 0:
+            self.brake.above(place)
+            return wanted
+        level, shown, expected = self.levels[listing.sku], self.shown(*place), self.expected(*place)
+        sending = shown.request_id is not None and shown.sent == wanted
+        if self.brake.zero(place, level, shows=expected, sending=sending) or expected is None:
+            return wanted
+        left = level.quantity or 0
+        return target(min(left, expected), hidden, expected) if left > 0 else None
+
+    def holds(self, sku: str) -> bool:
+        """Return whether the brake holds a 0 of one of the SKU's listings."""
+        held = self.brake.held
+        return bool(held) and any((sku, name) in held for name in self.listings.get(sku, ()))
 
     def _differs(self, quantity: int, shown: Shown, sku: str, *, paused: bool) -> bool:
         if quantity != believed(shown) or shown.request_id is not None or self.sales.known(sku):
@@ -149,17 +214,18 @@ class Book:
 
     def polled(self, through: int, now: int) -> None:
         """Take up how far the order poll has come; it counts when the processor has had its time."""
-        self._settled(now)
+        self.through(now)
         self._marks.append((now, through))
 
-    def _settled(self, now: int) -> int:
+    def through(self, now: int) -> int:
+        """Return up to which of the channel's own times its orders have been read and decided."""
         while self._marks and self._marks[0][0] + SETTLE_MS <= now:
             self._through = max(self._through, self._marks.popleft()[1])
         return self._through
 
     def passed(self, now: int) -> list[str]:
         """End the hidden sales that the order poll has outlived; returns their SKUs."""
-        through = self._settled(now)
+        through = self.through(now)
         found = [sku for sku, at in self.hiding.items() if through >= at + HIDDEN_MARGIN_MS]
         for sku in found:
             self.put_observed(replace(self.observed[sku], hidden=0))

@@ -3,7 +3,7 @@ The brake: a change that would empty much of a channel's shop at once waits for 
 
 What an order has sold out, what was oversold and what an operator has paused always passes: only zeros that come from
 a count, from the rules or from retired listings are held.  A change that arrives record by record is told until it
-proves to be large, so at most `percent` of the listings are emptied before it is held.
+proves to be large, so before it is held at most `percent` of the listings are emptied, or nine.
 
 A zero is a listing that is to show 0 and shows more by all that we know; of a listing that was never told nothing is
 known, and shadow mode shows what would happen to it.

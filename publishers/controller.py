@@ -11,12 +11,15 @@ from dataclasses import replace
 from publishers import push
 from publishers.book import Book
 from publishers.calling import IDLE_MS, Calling
+from publishers.findings import asked
 from publishers.hearing import Hearing
 from publishers.kind import Swept
+from publishers.reconcile import Reconciler
 from publishers.tasks import Tasks
-from publishers.work import GATES, Call, Gate, Setup
+from publishers.work import ASIDE, GATES, Call, Gate, Purpose, Setup
 from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
 from schemas.records import OrderOutcome, StockLevel
+from schemas.settings import Channel
 from schemas.words import Command, Status
 
 
@@ -30,6 +33,7 @@ class Controller:
         self.hearing = Hearing(book, setup.partitions)
         self.tasks = Tasks(setup, book)
         self.calling = Calling(setup, self.tasks, self.hearing, now)
+        self.reconciler = Reconciler(setup, self.tasks, self.hearing.position)
         self.gate = setup.gate
         self.active = False
         self.draining = False
@@ -42,8 +46,10 @@ class Controller:
         # The observed ones too: what was in trouble when its listing ended is in step, and no probe.
         for sku in {**self.book.listings, **self.book.observed}:
             self.tasks.touch(sku, now)
+        self.book.brake.ease()
         self._note(self.book.observed)
         self._end_hidden(now)
+        self.reconciler.begin(now)
 
     def _note(self, skus: Iterable[str]) -> None:
         """Write which listings are retired, where there is no call that says so; a channel in shadow writes nothing."""
@@ -57,7 +63,8 @@ class Controller:
             return
         if changed is not None and self.gate is Gate.PUSH:
             self.tasks.store(replace(changed, at=now))
-        self.tasks.newer(record.sku, now)
+        for sku in (record.sku, *self.book.bundles.of(record.sku)):
+            self.tasks.newer(sku, now)
 
     def listing(self, listing_id: str, record: Listing | None, partition: int, now: int) -> None:
         """Take up a listing or its end from a partition; a dead SKU is tried again with it."""
@@ -95,15 +102,39 @@ class Controller:
 
     def command(self, record: PublisherCommand, now: int) -> None:
         """Do what an operator asks for; opening the gate or a replay also ends a stop by refused credentials."""
-        self.gate = GATES.get(record.command, self.gate)
+        before, self.gate = self.gate, GATES.get(record.command, self.gate)
+        if self.gate is not before:
+            self.reconciler.begin(now)
         if self.gate is not Gate.PUSH:
             self.calling.abandon(now)
         if record.command in (Command.ENABLE, Command.REPLAY):
             self.calling.refused = None
             self._note(self.book.observed)
-        if record.command is Command.REPLAY and self.active:
-            dead = self.tasks.troubled[Status.DEAD] | self.tasks.troubled[Status.RETRYING]
-            self.tasks.replay(dead if record.sku is None else [record.sku], "replay", now)
+        if record.command is Command.RECONCILE and self.active:
+            self.reconciler.ask(asked(self.setup.channel, record), now)
+        if self.active:
+            self._do(record, now)
+
+    def _do(self, record: PublisherCommand, now: int) -> None:
+        """Do what is done once.  A letter that a person has closed is tried again only by its SKU's name."""
+        letters = set[str]().union(*self.tasks.letters.values())
+        named = None if record.sku is None else [record.sku]
+        if record.command is Command.REPLAY:
+            self.tasks.replay(named or letters | self.tasks.troubled[Status.RETRYING], "replay", now)
+        elif record.command is Command.DISCARD:
+            self.tasks.discard(named or letters, record.actor, record.reason, now)
+        elif record.command is Command.BRAKE_RELEASE:
+            for sku in self.book.brake.release():
+                self.tasks.touch(sku, now)
+
+    def rules(self, channel: Channel, now: int) -> None:
+        """Take up what of a channel's settings may change while it is told: its rules and its brake."""
+        self.book.rules_for, self.book.brake.percent = channel.rules_for, channel.brake_percent
+        self.book.brake.rules(self.book.levels, channel.rules_for)
+        if self.active:
+            for sku in self.book.listings:
+                self.tasks.touch(sku, now)
+            self.book.brake.ease()
 
     def secrets_changed(self) -> None:
         """Try again with new secrets."""
@@ -114,14 +145,30 @@ class Controller:
         if not self.active:
             return IDLE_MS
         self._end_hidden(now)
+        self.book.brake.at(now)
+        while self.book.brake.moved:
+            self.tasks.touch(self.book.brake.moved.pop(), now)
         if self.calling.refused is not None or self.gate is Gate.STOPPED:
+            self.reconciler.refuse(self.calling.refused or "the channel is stopped", now)
             return IDLE_MS
+        if not self.draining:
+            self._read(now, f"read-{request_id}")
         tells = self.gate is Gate.PUSH
         wait = self.calling.go_on(now, tells=tells)
         if isinstance(wait, Call) or not tells or self.draining:
             return wait
         step = self.calling.tell(now, request_id)
         return step if isinstance(step, Call) else min(step, wait)
+
+    def _read(self, now: int, request_id: str) -> None:
+        """Begin what is to be read beside the work; its requests are made as the limit for reading allows."""
+        call = self.reconciler.next(now, request_id, self.gate)
+        if call is None:
+            return
+        try:
+            self.calling.talks.begin(call, self.reconciler.conversation(call), now)
+        except StopIteration as end:  # it needs no request
+            self.reconciler.took(call, end.value, now)
 
     def renew(self, call: Call, now: int) -> Call:
         """Return the call with fresh intents in `tasks.out`: too much time went by between them and the call."""
@@ -133,12 +180,17 @@ class Controller:
     def withheld(self, call: Call, reason: str, now: int) -> push.Answer:
         """Take up that a request could not be made, because its secrets are missing."""
         answer = self.calling.withheld(call, reason, now)
+        if call.purpose in ASIDE:
+            swept = Swept(seen=(), err=reason)
+            self.reconciler.took(call, swept if call.purpose is Purpose.SWEEP else answer, now)
         self.calling.abandon(now)
         return answer
 
     def answer(self, call: Call, response: push.Response, now: int) -> push.Answer | Swept | None:
         """Take up a response: how its call has ended, the results in `tasks.out`; None where the call goes on."""
         ended = self.calling.answer(call, response, now)
+        if ended is not None and call.purpose in ASIDE:
+            self.reconciler.took(call, ended, now)
         if self.calling.refused is not None or self.gate is not Gate.PUSH:
             self.calling.abandon(now)
         return ended

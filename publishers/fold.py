@@ -4,11 +4,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from publishers.brake import HELD
 from publishers.push import Accepted, Again, ChannelDown, Delivered, Rejected, Retry, Row, Shows, Verdict
 from schemas.channel_records import ChannelLevel, Shown
 from schemas.records import DeadLetter
 from schemas.words import Reason, Status
 
+DISCARDED = "discarded"
+"""How the record of a SKU says that a person has closed its dead letter: it stays as it is until something changes."""
 ERR_MAX = 240
 """Most characters of a channel's own words that are kept: at four bytes each they fit into a record."""
 
@@ -100,6 +103,22 @@ def _dead(old: ChannelLevel, reason: Reason, words: str) -> ChannelLevel:
 def in_step(old: ChannelLevel, now: int) -> ChannelLevel:
     """Return the record of a SKU that shows what it should."""
     return replace(old, status=Status.IN_STEP, attempt=0, next_attempt_at=None, err=None, dirty_since=None, at=now)
+
+
+def held(old: ChannelLevel, now: int) -> ChannelLevel:
+    """Return the record of a SKU whose 0 the brake holds."""
+    since = old.dirty_since or now
+    return replace(old, status=Status.SENDING, attempt=0, next_attempt_at=None, err=HELD, dirty_since=since, at=now)
+
+
+def discarded(old: ChannelLevel, actor: str, reason: str) -> ChannelLevel:
+    """Return the record of a dead SKU whose letter a person has closed."""
+    return replace(old, err=f"{DISCARDED}: by {actor or 'unknown'}: {reason}; it was {old.err}"[:ERR_MAX])
+
+
+def word(record: ChannelLevel) -> str:
+    """Return the first word of what went wrong with a SKU: a reason of `schemas.words.Reason`, or another of ours."""
+    return (record.err or "").partition(":")[0]
 
 
 def dead_letter_id(channel: str, record: ChannelLevel) -> str:

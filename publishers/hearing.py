@@ -109,7 +109,7 @@ class Hearing:
         What the level alone says of a sale is written when the sale's outcome is heard: without its offset the next
         owner could not tell that it is counted.
         """
-        self.book.levels[level.sku] = level
+        self.book.put_level(level)
         ahead = self._ahead.pop(level.sku, [])
         changed = False
         for offset, outcome in ahead:

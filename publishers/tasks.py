@@ -6,10 +6,11 @@ from itertools import islice
 
 from publishers import fold
 from publishers.book import Book, told_version
+from publishers.brake import HELD
 from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue, risk
 from publishers.work import Call, Out, Setup
-from schemas.channel_records import ChannelLevel, Listing
+from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.words import Reason, Status
 
 INTENT_MARGIN_MS = 500
@@ -32,6 +33,7 @@ class Tasks:
         self.queue = WorkQueue()
         self.out: list[Out] = []
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
+        self.letters: dict[str, set[str]] = {Reason.REJECTED: set(), Reason.LADDER_EXHAUSTED: set()}
         self.unknown: set[tuple[str, str]] = set()
         self.busy: set[str] = set()
         self.groups: set[str] = set()
@@ -59,20 +61,26 @@ class Tasks:
     def index(self, now: int) -> None:
         """Find the troubled SKUs among what was loaded; intents before `now` are another owner's."""
         self._began = now
-        for sku, record in self.book.observed.items():
-            self._sort(sku, record.status)
+        for record in self.book.observed.values():
+            self._sort(record)
 
-    def _sort(self, sku: str, status: Status) -> None:
-        for kind, skus in self.troubled.items():
-            (skus.add if kind is status else skus.discard)(sku)
+    def _sort(self, record: ChannelLevel) -> None:
+        for status, skus in self.troubled.items():
+            (skus.add if status is record.status else skus.discard)(record.sku)
+        reason = fold.word(record) if record.status is Status.DEAD else ""
+        for word, skus in self.letters.items():
+            (skus.add if word == reason else skus.discard)(record.sku)
 
     def store(self, record: ChannelLevel) -> None:
         """Keep a record and write it; a SKU that has just died gets its dead letter."""
         before = self.book.observed.get(record.sku)
+        dies = record.status is Status.DEAD
+        if dies and before is not None and before.status is Status.DEAD:
+            dies, record = False, replace(record, at=before.at)  # the time is a part of the letter's name
         self.book.put_observed(record)
         self.out.append(record)
-        self._sort(record.sku, record.status)
-        if record.status is Status.DEAD and (before is None or before.status is not Status.DEAD):
+        self._sort(record)
+        if dies:
             self.out.append(fold.dead_letter(self.setup.channel, record))
 
     def note_retired(self, skus: Iterable[str]) -> None:
@@ -122,8 +130,8 @@ class Tasks:
         observed = self.book.observed.get(sku)
         if not any(self.book.rows(sku)):
             self.queue.discard(sku)
-            if observed is not None and observed.status is not Status.IN_STEP:
-                self.close(observed, now)
+            if observed is not None:
+                self._rest(observed, now)
             return
         if observed is not None and observed.status is Status.DEAD:
             if not self._newer(observed):
@@ -155,15 +163,34 @@ class Tasks:
             opened = [at for at in opened if at < self._began]
         return max(opened) + self.setup.call_timeout_ms + INTENT_MARGIN_MS if opened else 0
 
-    def close(self, observed: ChannelLevel, now: int) -> None:
-        """Write that a SKU is in step again; a dead one's letter is resolved."""
-        if observed.status is Status.DEAD:
-            self.out.append(fold.resolution(self.setup.channel, observed, "in step again", now))
-        self.store(fold.in_step(observed, now))
+    def inherited(self, shown: Shown) -> bool:
+        """Return whether a listing was told by an owner before us who got no answer."""
+        return shown.request_id is not None and (shown.sent_at or 0) < self._began
+
+    def _rest(self, observed: ChannelLevel, now: int) -> None:
+        """Write that nothing is to be told of a SKU: it is in step again, or the brake holds its 0."""
+        if self.book.holds(observed.sku):
+            if observed.status is not Status.DEAD and observed.err != HELD:
+                self.store(fold.held(observed, now))
+        elif observed.status is not Status.IN_STEP:
+            self._resolve(observed, "in step again", now)
+            self.store(fold.in_step(observed, now))
+
+    def _resolve(self, dead: ChannelLevel, words: str, now: int) -> None:
+        """Close a dead SKU's letter, unless a person has closed it."""
+        if any(dead.sku in skus for skus in self.letters.values()):
+            self.out.append(fold.resolution(self.setup.channel, dead, words, now))
+
+    def discard(self, skus: Iterable[str], actor: str, reason: str, now: int) -> None:
+        """Close the letters of these SKUs for good: they are told again when their levels or listings change."""
+        for sku in [sku for sku in skus if any(sku in dead for dead in self.letters.values())]:
+            dead = self.book.observed[sku]
+            self._resolve(dead, f"discarded by {actor or 'unknown'}: {reason}"[: fold.ERR_MAX], now)
+            self.store(fold.discarded(dead, actor, reason))
 
     def revive(self, dead: ChannelLevel, why: str, now: int) -> ChannelLevel:
         """Try a dead SKU again: its letter is resolved, its ladder starts anew."""
-        self.out.append(fold.resolution(self.setup.channel, dead, f"tried again: {why}", now))
+        self._resolve(dead, f"tried again: {why}", now)
         alive = replace(dead, status=Status.SENDING, attempt=0, at=now)
         self.store(alive)
         return alive
