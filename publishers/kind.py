@@ -142,6 +142,11 @@ class Kind(Protocol):
         """Ask for all that the channel shows, mapped or not; `listings` are those that we know."""
 
 
+def limited(listing: Listing) -> str:
+    """Return the name by which a channel counts what is done to a listing: of its variations, their common one."""
+    return listing.ids.get("listing") or listing.listing_id
+
+
 def one_call(
     request: Request, rows: Sequence[Row], classify: Callable[[Sequence[Row], Response], Answer]
 ) -> Conversation:

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from publishers.channels import ebay_reads
 from publishers.channels.ebay_answers import Object, entries, row_error, to_all
-from publishers.channels.ebay_reads import ROOT, key, read, sweep
-from publishers.kind import Bulk, Conversation, one_call
+from publishers.kind import Bulk, Conversation, limited, one_call
 from publishers.limiter import Window
 from publishers.push import (
     READ,
@@ -34,8 +34,6 @@ from publishers.push import (
     Verdict,
 )
 from schemas.channel_records import Listing
-
-__all__ = ["key", "read", "sweep"]
 
 DAY_MS = 86_400_000
 LIMITS: Mapping[str, tuple[Window, ...]] = {
@@ -54,9 +52,12 @@ HOT_BATCH = 25
 READ_BATCH = 25
 COST = 1
 COMPARES = False
+PAUSES = False
+MOST: int | None = None
 APPLIES_MS = 0
 BULK: Bulk | None = None
 SECRETS = (TOKEN,)
+key, read, sweep = ebay_reads.key, ebay_reads.read, ebay_reads.sweep
 SKU_MAX = 50
 """A longer SKU is none of eBay's, and one of them spoils the whole call."""
 
@@ -83,8 +84,8 @@ def _update(rows: Sequence[Row]) -> Request:
     for row in taken:
         items.setdefault(key(row.listing), []).append(row)
     body = orjson.dumps({"requests": [_item(sku, told) for sku, told in items.items()]})
-    listings = tuple(row.listing.listing_id for row in taken)
-    return Request(path=f"{ROOT}/bulk_update_price_quantity", body=body, listings=listings)
+    listings = tuple(limited(row.listing) for row in taken)
+    return Request(path=f"{ebay_reads.ROOT}/bulk_update_price_quantity", body=body, listings=listings)
 
 
 def _item(sku: str, rows: Sequence[Row]) -> dict[str, object]:

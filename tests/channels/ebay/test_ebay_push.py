@@ -1,6 +1,7 @@
 """How eBay is told levels, and what its answers mean: each file in `pushes/` is one answer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from publishers.channels import ebay as kind
 from publishers.kind import Kind, Swept
-from publishers.push import TELL, Account, Answer, Request, Response, Row
+from publishers.push import TELL, TOKEN, Account, Answer, Request, Response, Row
 from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
@@ -67,7 +68,7 @@ def test_two_listings_of_one_inventory_item_are_told_as_one_item() -> None:
     request, items = told(row(one, 3), row(two, 5))
     offers = [{"offerId": "91", "availableQuantity": 3}, {"offerId": "92", "availableQuantity": 5}]
     assert items == [{"sku": "E", "shipToLocationAvailability": {"quantity": 5}, "offers": offers}]
-    assert request.listings == ("111", "112")
+    assert request.listings == ("1", "2")
 
 
 def test_a_sku_that_ebay_cannot_have_spoils_no_other() -> None:
@@ -89,12 +90,14 @@ def test_a_listing_is_revised_no_more_than_250_times_a_day() -> None:
     assert [(window.amount, window.per_ms, window.rolling) for window in by_listing] == [(250, 86_400_000, True)]
     assert (kind.BATCH, kind.READ_BATCH) == (25, 25)
     assert told(*rows(3))[0].listings == ("110", "111", "112")
+    colours = [replace(listing(n, listing="7", inventory_item=f"E{n}"), listing_id=f"7/E{n}") for n in (1, 2)]
+    assert told(*(row(one, 1) for one in colours))[0].listings == ("7", "7")
 
 
 def test_the_token_goes_as_bearer() -> None:
     """Bought by the grant; the kind itself has no other secret."""
-    assert kind.headers({kind.TOKEN: "t1"})["Authorization"] == "Bearer t1"
-    assert kind.SECRETS == (kind.TOKEN,)
+    assert kind.headers({TOKEN: "t1"})["Authorization"] == "Bearer t1"
+    assert kind.SECRETS == (TOKEN,)
     assert kind.group(listing(1)) == kind.group(listing(2))
 
 
@@ -183,13 +186,17 @@ def test_no_body_breaks_a_conversation(body: Any, status: int, raw: bytes) -> No
     """Whatever an answer holds, there is a verdict for each row, and a read-back ends."""
     for content in (orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS) if _fits(body) else raw, raw):
         response = Response(status=status, body=content)
+
+        def sent(_: Request, same: Response = response) -> Response:
+            return same
+
         for conversation in (kind.tell(rows(2), ACCOUNT, "r1"), kind.read(rows(2), ACCOUNT)):
             next(conversation)
             with pytest.raises(StopIteration) as end:
                 conversation.send(response)
             ended: Answer = end.value.value
             assert len(ended.verdicts) == 2
-        assert isinstance(swept(lambda _, sent=response: sent)[0], Swept)
+        assert isinstance(swept(sent)[0], Swept)
 
 
 def _fits(body: Any) -> bool:
