@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
 from types import ModuleType
 from typing import cast
 
@@ -79,6 +80,7 @@ def weather(account: Account, kind: Kind) -> Middleware:
             await asyncio.sleep(account.faults.latency_ms / 1000)
         refusal = _refusal(account, kind, request)
         if refusal is not None:
+            await _tally(account, kind, request, refusal)
             return refusal
         answer = await handler(request)
         account.counts[f"status_{answer.status}"] += 1
@@ -89,6 +91,14 @@ def weather(account: Account, kind: Kind) -> Middleware:
         return answer
 
     return passed
+
+
+async def _tally(account: Account, kind: Kind, request: web.Request, refusal: web.StreamResponse) -> None:
+    """Count a write that was too fast for each listing that it names, where the kind can tell."""
+    named: Callable[[bytes], list[str]] | None = getattr(kind, "named", None)
+    if refusal.status == HTTPStatus.TOO_MANY_REQUESTS and named is not None:
+        for listing in named(await request.read()):
+            account.shop.tally(listing, "throttles")
 
 
 def _refusal(account: Account, kind: Kind, request: web.Request) -> web.StreamResponse | None:

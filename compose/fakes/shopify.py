@@ -39,16 +39,27 @@ THROTTLED = {
 
 
 def listing(shop: Shop, wish: Mapping[str, Any]) -> Listing:
-    """Make a product with one variant; the key is the inventory item's id, to which stock belongs."""
+    """
+    Make a variant, of a product of its own or of the one that `parent` names.
+
+    The key is the inventory item's id, to which stock belongs; `oversells` is its inventory policy, "CONTINUE".
+    """
     place = shop.number()
+    parent = str(wish.get("parent") or f"product-{place}")
     ids = {
-        "product_id": 8_100_000_000_000 + place,
+        "product_id": 8_100_000_000_000 + shop.parents.setdefault(parent, len(shop.parents) + 1),
         "variant_id": 45_000_000_000_000 + place,
         "inventory_item_id": 47_000_000_000_000 + place,
         "location_id": bodies.LOCATION_ID,
     }
-    level, managed = int(wish.get("quantity", 0)), bool(wish.get("managed", True))
-    return Listing(key=str(ids["inventory_item_id"]), sku=str(wish["sku"]), ids=ids, level=level, managed=managed)
+    return Listing(
+        key=str(ids["inventory_item_id"]),
+        sku=str(wish["sku"]),
+        ids=ids,
+        level=int(wish.get("quantity", 0)),
+        managed=bool(wish.get("managed", True)),
+        oversells=str(wish.get("oversells", "")),
+    )
 
 
 def events(account: Account, change: Change) -> list[Event]:
@@ -76,7 +87,11 @@ def _event(account: Account, change: Change, topic: str, sent: bytes) -> Event:
 def routes(account: Account) -> list[web.RouteDef]:
     """Serve the Admin API of every version alike, by the rules of 2026-04 and later."""
     api = Api(account)
-    return [web.post(r"/admin/api/{version:\d{4}-\d\d|unstable}/graphql.json", api.graphql)]
+    return [
+        web.post(r"/admin/api/{version:\d{4}-\d\d|unstable}/graphql.json", api.graphql),
+        web.get(r"/bulk/{number:\d+}", api.file),
+        web.post("/_control/bulk", api.control),
+    ]
 
 
 def throttled(_account: Account) -> web.Response | None:
@@ -96,7 +111,9 @@ class Api:
         """Open the bucket full."""
         self.account = account
         self.bucket = Bucket(at=account.clock())
-        self.resolvers = Queries(account).table()
+        queries = Queries(account)
+        self.bulk, self.inventory = queries.bulk, queries.inventory
+        self.resolvers = queries.table()
 
     async def graphql(self, request: web.Request) -> web.Response:
         """Answer a post: 401 without the token, else 200 with data, errors and the cost."""
@@ -111,7 +128,34 @@ class Api:
         prepared = prepare(text, variables, name)
         if isinstance(prepared, list):
             return _json({"errors": prepared})
-        return _json(self.serve(prepared))
+        self.bulk.origin = str(request.url.origin())
+        answer = self.serve(prepared)
+        if answer.get("errors") == [THROTTLED]:
+            self.inventory.throttled(variables.get("input"))
+        return _json(answer)
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Give a bulk operation's file or a part of it, as a cloud store does: its address is all that it asks for."""
+        self.bulk.leaks += "X-Shopify-Access-Token" in request.headers
+        body = self.bulk.file(int(request.match_info["number"]))
+        if body is None:
+            return web.Response(status=404, text="NoSuchKey")
+        part = body[request.http_range]
+        if not part:
+            return web.Response(status=416, text="InvalidRange")
+        status = 206 if "Range" in request.headers else 200
+        return web.Response(status=status, body=part, content_type="application/jsonl")
+
+    async def control(self, request: web.Request) -> web.Response:
+        """
+        `POST /_control/bulk {outcome?, takes_ms?}`: how the next bulk operations end, and after how long.
+
+        Answers with how many tokens were sent to the file store, which are none of its business.
+        """
+        wish = orjson.loads(await request.read())
+        self.bulk.outcome = str(wish.get("outcome", self.bulk.outcome))
+        self.bulk.takes_ms = int(wish.get("takes_ms", self.bulk.takes_ms))
+        return _json({"leaks": self.bulk.leaks, "operations": len(self.bulk.operations)})
 
     def serve(self, prepared: Request) -> dict[str, Any]:
         """Charge a request and run it; what it did not use is given back."""

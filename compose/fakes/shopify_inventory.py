@@ -102,8 +102,24 @@ class Inventory:
         elif known[1] != print_of:
             return refusal([user_error("IDEMPOTENCY_KEY_PARAMETER_MISMATCH")])
         else:
-            self.account.counts["idempotent_replays"] += 1
+            self._replayed(wish)
         return self.answers[key][2]
+
+    def _replayed(self, wish: Row) -> None:
+        """Count a call that was made before: for its rows it is a repeat without effect."""
+        self.account.counts["idempotent_replays"] += 1
+        for row in wish["quantities"]:
+            listing = self._listing(row)
+            if listing is not None:
+                self.account.shop.tally(listing.key, "tells")
+                self.account.shop.tally(listing.key, "repeats")
+
+    def throttled(self, wish: Any) -> None:
+        """Count a call that was refused as too fast, for its rows."""
+        for row in wish.get("quantities", ()) if isinstance(wish, dict) else ():
+            listing = self._listing(row)
+            if listing is not None:
+                self.account.shop.tally(listing.key, "throttles")
 
     def _apply(self, now: int, key: str, wish: Row) -> dict[str, Any]:
         """Check all rows, then write all or none."""

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from compose.fakes import shopify_variants
 from compose.fakes import shopify_views as views
 from compose.fakes.account import Account
 from compose.fakes.books import Listing, Order
 from compose.fakes.graphql_engine import Call, Refused, Resolver
 from compose.fakes.shopify_bodies import LOCATION_ID, gid, number
+from compose.fakes.shopify_bulk import Bulk
 from compose.fakes.shopify_inventory import Inventory
 from compose.fakes.shopify_search import connection, search
 
@@ -43,7 +45,10 @@ class Queries:
         """Answer from this account's shop."""
         self.account = account
         self.shop = account.shop
+        self.bulk = Bulk(account=account)
+        self.inventory = Inventory(account=account)
         self._finders: Mapping[str, Callable[[str], dict[str, Any] | None]] = {
+            "BulkOperation": self.bulk.node,
             "InventoryItem": self._item,
             "Location": lambda key: views.location() if key == str(LOCATION_ID) else None,
             "Order": self._order,
@@ -52,16 +57,18 @@ class Queries:
         }
 
     def table(self) -> dict[str, Resolver]:
-        """Give the resolver of every root field, queries and the mutation."""
+        """Give the resolver of every root field, queries and mutations."""
         return {
+            "bulkOperationRunQuery": self.bulk.run,
             "inventoryItem": lambda call: self.node(call.args["id"]),
             "inventoryItems": lambda call: self.listings(call, "inventory_item_id", views.item),
-            "inventorySetQuantities": Inventory(account=self.account).set_quantities,
+            "inventorySetQuantities": self.inventory.set_quantities,
             "locations": lambda call: connection([([LOCATION_ID], None)], call.args, lambda _: views.location()),
             "node": lambda call: self.node(call.args["id"]),
             "nodes": lambda call: [self.node(key) for key in call.args["ids"]],
             "order": lambda call: self.node(call.args["id"]),
             "orders": self.orders,
+            "productVariantsBulkUpdate": lambda call: shopify_variants.update(self.account, call),
             "productVariants": lambda call: self.listings(call, "variant_id", views.variant),
             "shop": lambda _: {
                 "id": gid("Shop", 1),

@@ -15,6 +15,14 @@ enum OrderSortKeys { CREATED_AT ID ORDER_NUMBER PROCESSED_AT UPDATED_AT }
 enum RefundLineItemRestockType { CANCEL LEGACY_RESTOCK NO_RESTOCK RETURN }
 enum OrderCancelReason { CUSTOMER DECLINED FRAUD INVENTORY OTHER STAFF }
 enum OrderDisplayFinancialStatus { AUTHORIZED PAID PARTIALLY_REFUNDED PENDING REFUNDED VOIDED }
+enum ProductVariantInventoryPolicy { CONTINUE DENY }
+enum BulkOperationErrorCode { ACCESS_DENIED INTERNAL_SERVER_ERROR TIMEOUT }
+enum BulkOperationStatus { CANCELED CANCELING COMPLETED CREATED EXPIRED FAILED RUNNING }
+enum BulkOperationType { MUTATION QUERY }
+enum BulkOperationUserErrorCode { INVALID LIMIT_REACHED OPERATION_IN_PROGRESS }
+enum ProductVariantsBulkUpdateUserErrorCode {
+  INVALID_INPUT PRODUCT_DOES_NOT_EXIST PRODUCT_SUSPENDED PRODUCT_VARIANT_DOES_NOT_EXIST PRODUCT_VARIANT_ID_MISSING
+}
 enum InventorySetQuantitiesUserErrorCode {
   CHANGE_FROM_QUANTITY_STALE COMPARE_QUANTITY_REQUIRED COMPARE_QUANTITY_STALE IDEMPOTENCY_CONCURRENT_REQUEST
   IDEMPOTENCY_KEY_PARAMETER_MISMATCH IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED INVALID_INVENTORY_ITEM INVALID_LOCATION
@@ -36,7 +44,11 @@ type QueryRoot {
   shop: Shop!
 }
 type Mutation {
+  bulkOperationRunQuery(query: String!, groupObjects: Boolean = false): BulkOperationRunQueryPayload
   inventorySetQuantities(input: InventorySetQuantitiesInput!): InventorySetQuantitiesPayload
+  productVariantsBulkUpdate(
+    variants: [ProductVariantsBulkInput!]!, productId: ID!, allowPartialUpdates: Boolean = false
+  ): ProductVariantsBulkUpdatePayload
 }
 schema { query: QueryRoot mutation: Mutation }
 
@@ -79,6 +91,7 @@ type ProductVariant implements Node {
   sku: String
   title: String!
   displayName: String!
+  inventoryPolicy: ProductVariantInventoryPolicy!
   inventoryQuantity: Int
   inventoryItem: InventoryItem!
   legacyResourceId: UnsignedInt64!
@@ -145,6 +158,35 @@ type Order implements Node {
 }
 type OrderEdge { cursor: String! node: Order! }
 type OrderConnection { edges: [OrderEdge!]! nodes: [Order!]! pageInfo: PageInfo! }
+
+type BulkOperation implements Node {
+  id: ID!
+  status: BulkOperationStatus!
+  errorCode: BulkOperationErrorCode
+  createdAt: DateTime!
+  completedAt: DateTime
+  objectCount: UnsignedInt64!
+  rootObjectCount: UnsignedInt64!
+  fileSize: UnsignedInt64
+  url: String
+  partialDataUrl: String
+  query: String!
+  type: BulkOperationType!
+}
+type BulkOperationUserError { field: [String!] message: String! code: BulkOperationUserErrorCode }
+type BulkOperationRunQueryPayload { bulkOperation: BulkOperation userErrors: [BulkOperationUserError!]! }
+
+input ProductVariantsBulkInput { id: ID inventoryPolicy: ProductVariantInventoryPolicy }
+type ProductVariantsBulkUpdateUserError {
+  field: [String!]
+  message: String!
+  code: ProductVariantsBulkUpdateUserErrorCode
+}
+type ProductVariantsBulkUpdatePayload {
+  product: Product
+  productVariants: [ProductVariant!]
+  userErrors: [ProductVariantsBulkUpdateUserError!]!
+}
 
 input InventoryQuantityInput { inventoryItemId: ID! locationId: ID! quantity: Int! changeFromQuantity: Int }
 input InventorySetQuantitiesInput {

@@ -79,6 +79,7 @@ def variant(listing: Listing) -> View:
         "sku": listing.sku,
         "title": "Default Title",
         "displayName": f"{listing.sku} - Default Title",
+        "inventoryPolicy": listing.oversells or "DENY",
         "inventoryQuantity": listing.level,
         "updatedAt": times.zulu(listing.moved_at),
         "inventoryItem": lambda _: item(listing),

@@ -12,6 +12,7 @@ from compose.fakes.books import Listing
 from compose.fakes.woo_paging import Query, WooError, answer, page, words
 
 MAX_BATCH = 100
+BACKORDERS = ("no", "notify", "yes")
 Wish = Mapping[str, Any]
 
 
@@ -57,8 +58,9 @@ class Products:
         ]
         if query.get("orderby") == "id":
             kept.sort(key=lambda row: int(row["id"]), reverse=query.get("order", "desc") == "desc")
-        rows, headers = page(kept, query)
-        return answer(rows, headers=headers)
+        some, headers = page(kept, query)
+        fields = words(query, "_fields")
+        return answer([{key: row[key] for key in fields or row if key in row} for row in some], headers=headers)
 
     async def variations(self, request: web.Request) -> web.Response:
         """`GET products/{parent}/variations`."""
@@ -118,6 +120,10 @@ class Products:
         fault = self.account.faults.row_errors.get(listing.key) or self.account.faults.row_errors.get(listing.sku)
         if fault:
             raise WooError(fault["code"], fault["message"], 400)
+        backorders = wish.get("backorders", listing.oversells or "no")
+        if backorders not in BACKORDERS:
+            raise WooError("rest_invalid_param", "Invalid parameter(s): backorders", 400)
+        listing.oversells = "" if backorders == "no" else backorders
         if "manage_stock" in wish:
             listing.managed = bool(wish["manage_stock"])
         if wish.get("stock_quantity") is not None and listing.managed:

@@ -91,7 +91,7 @@ def refund(one: Refund) -> dict[str, Any]:
 def product(listing: Listing) -> dict[str, Any]:
     """Show a simple product or a variation; without stock management there is no number."""
     parent = listing.ids["parent_id"]
-    in_stock = listing.level > 0 or not listing.managed
+    empty = "onbackorder" if listing.oversells else "outofstock"
     return {
         "id": listing.ids["variation_id"] or listing.ids["product_id"],
         "name": listing.sku,
@@ -100,8 +100,8 @@ def product(listing: Listing) -> dict[str, Any]:
         "sku": listing.sku,
         "manage_stock": listing.managed,
         "stock_quantity": listing.level if listing.managed else None,
-        "stock_status": "instock" if in_stock else "outofstock",
-        "backorders": "no",
+        "stock_status": "instock" if listing.level > 0 or not listing.managed else empty,
+        "backorders": listing.oversells or "no",
         "parent_id": parent,
         "variations": [],
         "date_modified_gmt": times.gmt(listing.moved_at),

@@ -30,12 +30,22 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def listing(shop: Shop, wish: Mapping[str, Any]) -> Listing:
-    """Make a simple product, or a variation of the variable product that `parent` names; the key is its post id."""
+    """
+    Make a simple product, or a variation of the variable product that `parent` names; the key is its post id.
+
+    `oversells` is its `backorders`, "notify" or "yes".
+    """
     key = 1000 + shop.number()
     parent = _parent(shop, str(wish["parent"])) if wish.get("parent") else 0
     ids = {"product_id": parent or key, "variation_id": key if parent else 0, "parent_id": parent}
-    level, managed = int(wish.get("quantity", 0)), bool(wish.get("managed", True))
-    return Listing(key=str(key), sku=str(wish["sku"]), ids=ids, level=level, managed=managed)
+    return Listing(
+        key=str(key),
+        sku=str(wish["sku"]),
+        ids=ids,
+        level=int(wish.get("quantity", 0)),
+        managed=bool(wish.get("managed", True)),
+        oversells=str(wish.get("oversells", "")),
+    )
 
 
 def _parent(shop: Shop, name: str) -> int:
@@ -57,6 +67,14 @@ def throttled(_account: Account) -> web.Response | None:
     """Answer a storm as a host or its firewall does: 429 with `Retry-After`."""
     body = WooError("too_many_requests", "Too many requests.", 429).body()
     return answer(body, status=429, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def named(body: bytes) -> list[str]:
+    """Tell which products a write names."""
+    try:
+        return [str(row["id"]) for row in orjson.loads(body)["update"]]
+    except (ValueError, LookupError, TypeError):
+        return []
 
 
 def routes(account: Account) -> list[web.RouteDef]:

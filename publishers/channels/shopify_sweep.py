@@ -12,19 +12,18 @@ from typing import Any
 
 import orjson
 
-from publishers.channels.shopify_answers import UNREADABLE, Envelope, available, envelope, hints
+from publishers.channels.shopify_answers import UNREADABLE, available, hints
+from publishers.channels.shopify_asking import asked
 from publishers.channels.shopify_file import download
 from publishers.channels.shopify_graphql import COST, graphql
 from publishers.kind import Seen, Sweep, Swept
 from publishers.push import (
     READ,
     Account,
-    ChannelDown,
     Credentials,
     Request,
     Response,
     Split,
-    Throttled,
     Verdict,
 )
 from schemas.channel_records import Listing
@@ -34,9 +33,6 @@ SMALL = 1_000
 PAGE = 250
 PAGE_COST = 46
 """What a page of 250 variants with their levels asks for, by the factors of recorded answers."""
-TRIES = 5
-"""How often a question that was throttled or not answered is asked in all."""
-AGAIN_MS = 2_000
 POLLS_MS = (1_000, 2_000, 3_000, 5_000)
 """The waits between looks at a bulk operation; the last one stays."""
 PATIENCE = 180
@@ -59,7 +55,6 @@ LOOK = """query Operation($id: ID!) {
   node(id: $id) { ... on BulkOperation { id status errorCode objectCount fileSize url } }
 }"""
 Document = dict[str, Any]
-Asking = Generator[Request, Response, tuple[Envelope, int]]
 
 
 def sweep(account: Account, listings: Sequence[Listing]) -> Sweep:
@@ -68,21 +63,6 @@ def sweep(account: Account, listings: Sequence[Listing]) -> Sweep:
         return (yield from (_pages(account) if len(listings) <= SMALL else _bulk(account)))
     except UNREADABLE as error:
         return Swept(seen=(), err=f"unreadable answer: {error!r:.200}")
-
-
-def asked(request: Request, *, harmless: bool = True) -> Asking:
-    """Ask, again where it was throttled or (where a second time does no harm) not answered; and when it was begun."""
-    opened, at = Envelope(), 0
-    for _ in range(TRIES):
-        response = yield request
-        opened, at = envelope(response), response.at
-        if isinstance(opened.verdict, Throttled):
-            request = replace(request, after_ms=opened.verdict.after_ms, throttled=True)
-        elif isinstance(opened.verdict, ChannelDown) and harmless:
-            request = replace(request, after_ms=AGAIN_MS, throttled=False)
-        else:
-            break
-    return opened, at
 
 
 def refused(verdict: Verdict) -> Swept:

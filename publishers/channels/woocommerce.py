@@ -7,12 +7,14 @@ call).  `wc/v3` has no limit of its own: 5 calls a second is our politeness.
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from http import HTTPStatus
 
 import orjson
 
-from publishers.channels import woocommerce_answers, woocommerce_reads
+from publishers.channels import woocommerce_answers, woocommerce_pause, woocommerce_reads
 from publishers.channels.woocommerce_reads import ROOT, variation
-from publishers.kind import Bulk, Conversation, Sweep, one_call
+from publishers.kind import Bulk, Conversation, Sweep
 from publishers.limiter import Window
 from publishers.push import READ, TELL, Account, Request, Row
 from schemas.channel_records import Listing
@@ -55,18 +57,33 @@ def key(listing: Listing) -> str:
 
 
 def tell(rows: Sequence[Row], _account: Account, _request_id: str) -> Conversation:
-    """Set these rows' numbers; without `manage_stock` they would be ignored."""
-    return one_call(_batch(rows), rows, woocommerce_answers.classify)
+    """Set these rows' numbers; paused rows are asked first whether they sell on at 0, and no longer do."""
+    was: Mapping[str, str] = {}
+    if any(row.paused for row in rows):
+        found = yield from woocommerce_pause.policies(rows)
+        if not isinstance(found, Mapping):
+            return woocommerce_answers.to_all(found, rows)
+        was = found
+    request = _batch(rows, was)
+    response = yield request
+    for _ in range(woocommerce_pause.AGAIN if was else 0):
+        if response.status and response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            break
+        # Paused rows are told 0 once more: a later call would no longer know how they sold before.
+        response = yield replace(request, after_ms=woocommerce_pause.AGAIN_MS)
+    return woocommerce_pause.undoable(rows, woocommerce_answers.classify(rows, response), was)
 
 
-def _batch(rows: Sequence[Row]) -> Request:
+def _batch(rows: Sequence[Row], was: Mapping[str, str]) -> Request:
     parent = group(rows[0].listing)
     path = f"{ROOT}/products/{parent}/variations/batch" if parent else f"{ROOT}/products/batch"
-    return Request(path=path, body=orjson.dumps({"update": [_object(row) for row in rows]}))
+    return Request(path=path, body=orjson.dumps({"update": [_object(row, was) for row in rows]}))
 
 
-def _object(row: Row) -> dict[str, object]:
-    return {"id": int(key(row.listing)), "manage_stock": True, "stock_quantity": row.quantity}
+def _object(row: Row, was: Mapping[str, str]) -> dict[str, object]:
+    # Without `manage_stock` the number would be ignored.
+    told = {"id": int(key(row.listing)), "manage_stock": True, "stock_quantity": row.quantity}
+    return {**told, **woocommerce_pause.policy(row, was.get(key(row.listing), ""))}
 
 
 def read(rows: Sequence[Row], account: Account) -> Conversation:
