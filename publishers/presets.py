@@ -72,7 +72,7 @@ PRESETS: Mapping[str, tuple[Preset, ...]] = {
             buckets=("feed",),
             windows=(
                 Window(amount=83, per_ms=10_000_000, burst=15),
-                Window(amount=5, per_ms=300_000, burst=5),
+                Window(amount=5, per_ms=300_000, burst=5, rolling=True),
             ),
             page=_FEEDS,
         ),

@@ -24,7 +24,7 @@ LIMITS: Mapping[str, tuple[Window, ...]] = {
     DOCUMENT: (Window(amount=500, per_ms=1_000_000, burst=15),),
     FEED: (
         Window(amount=83, per_ms=10_000_000, burst=15),
-        Window(amount=5, per_ms=300_000, burst=5),
+        Window(amount=5, per_ms=300_000, burst=5, rolling=True),
     ),
     STATUS: (Window(amount=2_000, per_ms=1_000_000, burst=15),),
     REPORT: (Window(amount=222, per_ms=10_000_000, burst=10),),
