@@ -108,7 +108,7 @@ class Limiter:
         """
         found = self._buckets[bucket]
         longest = max(0, found.silent_until - now)
-        for one in found.meters:
+        for one in found.meters if cost else ():
             longest = max(longest, one.wait(one.window.charge(cost), now))
         told = Counter(listings) if found.listings else {}
         return max(longest, *(own.wait(told, now) for own in found.listings)) if told else longest
@@ -152,8 +152,7 @@ class Limiter:
         """Take up what the channel says of its limits."""
         for hint in hints:
             meant = [one for mate in self._pool(hint.bucket) for one in mate.meant(hint.per_ms)]
-            if hint.limit is not None:
-                self._adopt(meant, hint.limit, hint.per_ms)
+            self._adopt(meant, hint, now)
             if hint.left is not None:
                 self._lower(meant, max(0, hint.left), now)
             if hint.cost is not None:
@@ -185,11 +184,11 @@ class Limiter:
         return [found, *(one for one in self._buckets.values() if one is not found and one.pools & found.pools)]
 
     @staticmethod
-    def _adopt(meant: Sequence[Meter], limit: int, per_ms: int) -> None:
+    def _adopt(meant: Sequence[Meter], hint: Hint, now: int) -> None:
         for one in meant:
-            ratio = ratio_of(one.window, limit, per_ms)
+            ratio = None if hint.limit is None else ratio_of(one.window, hint.limit, hint.per_ms)
             if ratio is not None:
-                one.adopt(ratio)
+                one.adopt(ratio, now)
 
     @staticmethod
     def _lower(meant: Sequence[Meter], left: int, now: int) -> None:

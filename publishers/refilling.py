@@ -57,10 +57,10 @@ class Refilling:
         """Empty the bucket, for the vendor's is; and what is still on its way there takes what refills meanwhile."""
         self._have = min(self._fill(now), -self._rate * JITTER_MS)
 
-    def adopt(self, ratio: Fraction) -> None:
-        """Change the rate."""
+    def adopt(self, ratio: Fraction, now: int) -> None:
+        """Change the rate from now on."""
         if ratio != self._ratio:
-            had, per = self._have, self._per
+            had, per = self._fill(now), self._per
             self._ratio = ratio
             self._size(ratio)
             self._have = min(self._room, had * self._per // per)
@@ -69,7 +69,7 @@ class Refilling:
         """Take what was taken before this bucket began: it was full then."""
         if self._have == self._room:
             self._at = min(self._at, at)
-        self.take(charge, at)
+        self._have = max(0, self._fill(at) - charge * self._per)
 
     def unused(self, now: int) -> bool:
         """Return whether the bucket is full."""

@@ -82,7 +82,7 @@ class Rolling:
         if self.window.per_ms <= LONG_MS:
             self.take(self.left(now), now)
 
-    def adopt(self, ratio: Fraction) -> None:
+    def adopt(self, ratio: Fraction, _now: int) -> None:
         """Change the amount."""
         self._amount = max(1, int(self.window.amount * ratio))
 

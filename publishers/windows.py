@@ -72,7 +72,7 @@ class Meter(Protocol):
     def empty(self, now: int) -> None:
         """Take up that the channel has refused a call."""
 
-    def adopt(self, ratio: Fraction) -> None:
+    def adopt(self, ratio: Fraction, now: int) -> None:
         """Let so many times the window's own amount pass."""
 
     def restore(self, charge: int, at: int) -> None:
