@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test check bench faults chaos mutation lock clean
+.PHONY: help demo test check bench faults chaos kills mutation lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -39,6 +39,9 @@ bench: .venv/dev ## measure, as ratios against a named alternative
 
 faults: .venv/dev ## break brokers, workers, links and disks; ARGS="--minutes 30 --seed 7 --json", or ARGS="--demo"
 	@$(BIN)/python tests/faults/run.py $(ARGS)
+
+kills: .venv/dev ## publishers killed with SIGKILL while levels stream; ARGS="--kills 30 --calls 5000 --seed 7"
+	@$(BIN)/python tests/kills/run.py $(ARGS)
 
 chaos: .venv/dev ## orders of every channel in bad weather, judged; ARGS="--minutes 10 --seed 7 --orders 5000"
 	@$(BIN)/python tests/chaos/run.py $(ARGS)
