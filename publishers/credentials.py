@@ -25,6 +25,11 @@ def _now() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+def asked(kind: Kind, grant: Grant | None) -> frozenset[str]:
+    """Return the names of the secrets that have to be configured for a kind: its own, and those that buy its token."""
+    return frozenset({*kind.SECRETS, *(grant.SECRETS if grant else ())}) - {TOKEN}
+
+
 class WithheldError(Exception):
     """Nothing proves who we are until a person changes something: secrets are missing, or buy no token."""
 
@@ -108,9 +113,11 @@ class Access:
         return {**secrets, TOKEN: found.value}
 
     def _configured(self) -> Mapping[str, str]:
-        names = {*self._kind.SECRETS, *(self._grant.SECRETS if self._grant else ())} - {TOKEN}
         try:
-            return {name: self._secrets.one(channel_secret(self._channel.name, name)) for name in names}
+            return {
+                name: self._secrets.one(channel_secret(self._channel.name, name))
+                for name in sorted(asked(self._kind, self._grant))
+            }
         except ConfigError as error:
             raise WithheldError(str(error)) from None
 

@@ -11,7 +11,9 @@ import pytest
 
 import ingest.__main__ as ingest_main
 from ingest.channels.calls import GRANTS, POLLS, WATCHES
+from publishers.channels import GRANTS as BOUGHT
 from publishers.channels import KINDS
+from publishers.credentials import asked
 from schemas import cluster, logs
 from schemas.config import channel_secret
 from schemas.settings import Kind
@@ -45,12 +47,13 @@ def _asked(program: Program) -> set[str]:
         case ["ingest", "poll", name]:
             kind = config.channel(name).kind
             tables: Sequence[Mapping[Kind, Any]] = (POLLS, GRANTS, WATCHES)
-            asked = [what for table in tables if kind in table for what in table[kind].SECRETS]
-            return {channel_secret(name, what) for what in asked} | {"STOCK_TOKENS"}
+            needed = [what for table in tables if kind in table for what in table[kind].SECRETS]
+            return {channel_secret(name, what) for what in needed} | {"STOCK_TOKENS"}
         case ["ingest", "queue", name]:
             return {channel_secret(name, what) for what in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
         case ["publishers", "run", name]:
-            return {channel_secret(name, what) for what in KINDS[config.channel(name).kind].SECRETS}
+            kind = config.channel(name).kind
+            return {channel_secret(name, what) for what in asked(KINDS[kind], BOUGHT.get(kind))}
         case ["publishers.ledger", *_]:
             return {"POSTGRES_DSN"}
         case _:
