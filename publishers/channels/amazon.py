@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from publishers.channels import amazon_feed, amazon_reads
+from publishers.channels import amazon_feed, amazon_limits, amazon_reads
 from publishers.channels.amazon_answers import submission, trouble
-from publishers.channels.amazon_limits import DOCUMENT, LIMITS, hints
+from publishers.channels.amazon_limits import DOCUMENT, hints
 from publishers.kind import Bulk, Conversation, Sweep
 from publishers.push import TELL, TOKEN, Account, Answer, Hint, Request, Row, Verdict
 from schemas.channel_records import Listing
 
-__all__ = ["LIMITS"]
+LIMITS = amazon_limits.LIMITS
 LADDER = (1_000, 5_000, 30_000, 120_000, 600_000)
 LANES = 3
 """At 5 calls a second that take 300 ms each, 1.5 are under way; a slow one must not hold up the others."""
