@@ -16,6 +16,8 @@ from compose.fakes.books import Change, ChangeKind, Listing
 from compose.fakes.etsy_access import Access
 from compose.fakes.etsy_listings import Listings
 from compose.fakes.etsy_receipts import Receipts
+from compose.fakes.etsy_sheets import OFFERING_BASE, PRODUCT_BASE, Sheets
+from compose.fakes.etsy_stock import Stock
 from compose.fakes.etsy_views import SHOP_ID
 from compose.fakes.shop import Shop
 from compose.fakes.shopify_bodies import uuid_of
@@ -40,7 +42,7 @@ UNTOLD = frozenset({"declined", "fraud"})
 """Cancels by Etsy itself: `order.canceled` is for those that the seller starts."""
 ID_BASE = 3_210_000_000
 PINGS = False
-LISTING_BASE, PRODUCT_BASE, OFFERING_BASE = 1_500_000_000, 9_700_000_000, 8_800_000_000
+LISTING_BASE = 1_500_000_000
 API = "https://api.etsy.com/v3/application"
 ROOT = "/v3/application"
 IMMUTABLE = "an Etsy receipt's transactions never change"
@@ -102,15 +104,19 @@ def events(account: Account, change: Change) -> list[Event]:
 
 def routes(account: Account) -> list[web.RouteDef]:
     """Serve the API."""
-    access, receipts, listings = Access(account), Receipts(account), Listings(account)
-    account.more["access"] = access
+    access, sheets = Access(account), Sheets(account.shop)
+    receipts, listings, stock = Receipts(account, sheets), Listings(account, sheets), Stock(account, sheets)
+    account.more.update(access=access, stock=stock)
     table = [
-        (r"/shops/{shop:\d+}/receipts", receipts.list),
-        (r"/shops/{shop:\d+}/receipts/{receipt}", receipts.one),
-        (r"/shops/{shop:\d+}/listings", listings.list),
-        (r"/listings/{listing:\d+}/inventory", listings.inventory),
+        ("GET", r"/shops/{shop:\d+}/receipts", receipts.list),
+        ("GET", r"/shops/{shop:\d+}/receipts/{receipt}", receipts.one),
+        ("GET", r"/shops/{shop:\d+}/listings", listings.list),
+        ("PATCH", r"/shops/{shop:\d+}/listings/{listing:\d+}", stock.patch),
+        ("GET", "/listings/batch", listings.batch),
+        ("GET", r"/listings/{listing:\d+}/inventory", listings.inventory),
+        ("PUT", r"/listings/{listing:\d+}/inventory", stock.put),
     ]
-    served = [web.get(ROOT + path, access.guarded(handler)) for path, handler in table]
+    served = [web.route(method, ROOT + path, access.guarded(handler)) for method, path, handler in table]
     return [*served, web.post("/v3/public/oauth/token", access.token)]
 
 

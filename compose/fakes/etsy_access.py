@@ -106,7 +106,8 @@ class Access:
                 self.check(request, now)
                 refused = self.budget.take(now)
                 if refused is not None:
-                    self.account.counts["throttled"] += 1
+                    self.throttle(request)
+                    refused.headers.update(self.budget.headers(now))
                     return refused
                 response = await handler(request)
             except EtsyError as error:
@@ -115,6 +116,14 @@ class Access:
             return response
 
         return answered
+
+    def throttle(self, request: web.Request) -> None:
+        """Count a call that was too fast, for each product of the listing that it names."""
+        self.account.counts["throttled"] += 1
+        number = request.match_info.get("listing", "")
+        for one in self.account.shop.listings.values() if number else ():
+            if str(one.ids["listing_id"]) == number:
+                self.account.shop.tally(one.key, "throttles")
 
     def check(self, request: web.Request, now: int) -> None:
         """Compare key and token. Raises EtsyError."""

@@ -4,27 +4,21 @@ from aiohttp import web
 
 from compose.fakes import etsy_views
 from compose.fakes.account import Account
-from compose.fakes.books import Listing
 from compose.fakes.etsy_access import EtsyError, answer, integer, word
 from compose.fakes.etsy_receipts import MAX_LIMIT, own
+from compose.fakes.etsy_sheets import Sheets
 
 STATES = frozenset({"active", "inactive", "sold_out", "draft", "expired"})
 SORTS = frozenset({"created", "price", "updated", "score"})
+BOOLEANS = frozenset({"true", "false"})
 
 
 class Listings:
     """The listing endpoints of one account."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, sheets: Sheets) -> None:
         """Serve this account's products."""
-        self.account = account
-
-    def groups(self) -> dict[int, list[Listing]]:
-        """Group the products by their listing, oldest first."""
-        found: dict[int, list[Listing]] = {}
-        for product in self.account.shop.listings.values():
-            found.setdefault(product.ids["listing_id"], []).append(product)
-        return dict(sorted(found.items()))
+        self.account, self.sheets = account, sheets
 
     async def list(self, request: web.Request) -> web.Response:
         """`GET shops/{shop}/listings?state=&includes=Inventory`."""
@@ -34,16 +28,43 @@ class Listings:
         word(query, "sort_on", "created", SORTS)
         limit = integer(query, "limit", 25, low=1, high=MAX_LIMIT)
         offset = integer(query, "offset", 0, low=0)
-        rows = [products for products in self.groups().values() if etsy_views.state(products) == state]
+        groups = self.sheets.groups().items()
+        rows = [(number, products) for number, products in groups if self.sheets.state(number, products) == state]
         if query.get("sort_order", "desc") not in ("asc", "ascending", "up"):
             rows.reverse()
         wide = "Inventory" in query.get("includes", "").split(",")
-        shown = [etsy_views.listing(products, with_inventory=wide) for products in rows[offset : offset + limit]]
+        shown = [
+            etsy_views.listing(self.sheets, number, products, with_inventory=wide)
+            for number, products in rows[offset : offset + limit]
+        ]
         return answer({"count": len(rows), "results": shown})
 
+    async def batch(self, request: web.Request) -> web.Response:
+        """`GET listings/batch?listing_ids=1,2&includes=Inventory`: those that there are, in whatever state."""
+        names = request.query.get("listing_ids", "").split(",")
+        if not all(name.isdigit() for name in names):
+            raise EtsyError(400, "Expected int value for 'listing_ids' (got string)")
+        if len(names) > MAX_LIMIT:
+            raise EtsyError(400, f"Too many listing_ids: at most {MAX_LIMIT}")
+        wide = "Inventory" in request.query.get("includes", "").split(",")
+        groups = self.sheets.groups()
+        shown = [
+            etsy_views.listing(self.sheets, number, groups[number], with_inventory=wide)
+            for number in map(int, names)
+            if number in groups
+        ]
+        return answer({"count": len(shown), "results": shown})
+
     async def inventory(self, request: web.Request) -> web.Response:
-        """`GET listings/{listing}/inventory`."""
-        products = self.groups().get(int(request.match_info["listing"]))
+        """`GET listings/{listing}/inventory`, with the listing where it is asked for."""
+        number = int(request.match_info["listing"])
+        products = self.sheets.groups().get(number)
         if products is None:
             raise EtsyError(404, "Could not find a Listing")
-        return answer(etsy_views.inventory(products))
+        included = word(request.query, "includes", "", frozenset({"", "Listing"}))
+        shown = etsy_views.inventory(self.sheets, number, products)
+        if word(request.query, "show_deleted", "false", BOOLEANS) == "true":
+            gone = self.sheets.deleted.get(number, [])
+            shown["products"] += [etsy_views.product(self.sheets, one, varied=True, deleted=True) for one in gone]
+        listing = etsy_views.listing(self.sheets, number, products, with_inventory=False) if included else None
+        return answer({**shown, "listing": listing})

@@ -10,6 +10,7 @@ from compose.fakes import etsy_views
 from compose.fakes.account import Account
 from compose.fakes.books import Order
 from compose.fakes.etsy_access import EtsyError, answer, integer, word
+from compose.fakes.etsy_sheets import Sheets
 
 EARLIEST = 946_684_800
 """The year 2000: times before it are refused."""
@@ -33,9 +34,9 @@ KEYS: Mapping[str, Callable[[Order], int]] = {
 class Receipts:
     """The receipt endpoints of one account."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, sheets: Sheets) -> None:
         """Serve this account's orders."""
-        self.account = account
+        self.account, self.sheets = account, sheets
 
     async def list(self, request: web.Request) -> web.Response:
         """`GET receipts`, canceled ones too unless asked otherwise; within a second in no certain order."""
@@ -48,7 +49,7 @@ class Receipts:
         rows = [order for order in self.account.shop.orders.values() if wanted(order, query)]
         rows.sort(key=lambda order: zlib.crc32(f"{offset}:{order.order_id}".encode()))
         rows.sort(key=key, reverse=backwards)
-        shown = [etsy_views.receipt(order) for order in rows[offset : offset + limit]]
+        shown = [etsy_views.receipt(order, self.sheets) for order in rows[offset : offset + limit]]
         return answer({"count": len(rows), "results": shown})
 
     async def one(self, request: web.Request) -> web.Response:
@@ -60,7 +61,7 @@ class Receipts:
         order = self.account.shop.orders.get(name)
         if order is None:
             raise EtsyError(404, f"Could not find a Shop Receipt with receipt_id = {name}")
-        return answer(etsy_views.receipt(order))
+        return answer(etsy_views.receipt(order, self.sheets))
 
 
 def own(request: web.Request) -> None:

@@ -1,14 +1,12 @@
 """Etsy's objects as its API shows them, pure. Source: Open API v3 `ShopReceipt`, `ShopListing`, `ListingInventory`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from compose.fakes.books import Line, Listing, Order
+from compose.fakes.etsy_sheets import PRICE, Sheets, View
 from compose.fakes.shopify_bodies import number
 
 SHOP_ID = 12345678
-PRICE = 1950
-View = dict[str, Any]
 
 
 def money(units: int) -> View:
@@ -25,7 +23,7 @@ def status(order: Order) -> str:
     return "Partially Refunded" if any(line.current for line in order.lines.values()) else "Fully Refunded"
 
 
-def receipt(order: Order) -> View:
+def receipt(order: Order, sheets: Sheets) -> View:
     """Show a receipt: the transactions as they were bought, whatever was refunded since."""
     created, updated = order.created_at // 1000, order.updated_at // 1000
     return {
@@ -42,7 +40,7 @@ def receipt(order: Order) -> View:
         "updated_timestamp": updated,
         "grandtotal": money(sum(line.ordered for line in order.lines.values())),
         "shipments": [],
-        "transactions": [transaction(line, created) for line in order.lines.values()],
+        "transactions": [transaction(line, order.created_at, sheets) for line in order.lines.values()],
         "refunds": [
             {"amount": money(sum(one.quantity for one in refund.lines)), "created_timestamp": refund.at // 1000}
             for refund in order.refunds
@@ -50,68 +48,59 @@ def receipt(order: Order) -> View:
     }
 
 
-def transaction(line: Line, created: int) -> View:
-    """Show a line."""
-    ids = line.listing.ids
+def transaction(line: Line, created_at: int, sheets: Sheets) -> View:
+    """Show a line, with the ids that its product had when it was bought."""
     return {
         "transaction_id": number(line.line_id),
         "title": line.listing.sku,
-        "created_timestamp": created,
+        "created_timestamp": created_at // 1000,
         "quantity": line.ordered,
         "is_digital": False,
-        "listing_id": ids["listing_id"],
-        "product_id": ids["product_id"],
+        "listing_id": line.listing.ids["listing_id"],
+        "product_id": sheets.product_id(line.listing, created_at),
         "sku": line.listing.sku,
         "price": money(1),
     }
 
 
-def inventory(products: Sequence[Listing]) -> View:
+def inventory(sheets: Sheets, number: int, products: Sequence[Listing]) -> View:
     """Show what a listing sells."""
-    varied = [514] if len(products) > 1 else []
     return {
-        "products": [product(one, varied=bool(varied)) for one in products],
-        "price_on_property": [],
-        "quantity_on_property": varied,
-        "sku_on_property": varied,
+        "products": [product(sheets, one, varied=len(products) > 1) for one in products],
+        **sheets.on_property(number, products),
     }
 
 
-def product(one: Listing, *, varied: bool) -> View:
+def product(sheets: Sheets, one: Listing, *, varied: bool, deleted: bool = False) -> View:
     """Show a product with its one offering."""
-    values = [{"property_id": 514, "property_name": "Kind", "scale_id": None, "value_ids": [1], "values": [one.sku]}]
+    sheet = sheets.sheet(one, varied=varied)
     offering = {
         "offering_id": one.ids["offering_id"],
-        "quantity": one.level,
-        "is_enabled": True,
-        "is_deleted": False,
-        "price": money(1),
+        "quantity": sheets.number(one),
+        "is_enabled": sheet.enabled,
+        "is_deleted": deleted,
+        "price": sheet.price,
+        "readiness_state_id": sheet.readiness,
     }
     return {
         "product_id": one.ids["product_id"],
         "sku": one.sku,
-        "is_deleted": False,
+        "is_deleted": deleted,
         "offerings": [offering],
-        "property_values": values if varied else [],
+        "property_values": sheet.values,
     }
 
 
-def listing(products: Sequence[Listing], *, with_inventory: bool) -> View:
+def listing(sheets: Sheets, number: int, products: Sequence[Listing], *, with_inventory: bool) -> View:
     """Show a listing; its inventory only where it was asked for."""
-    first = products[0]
     return {
-        "listing_id": first.ids["listing_id"],
+        "listing_id": number,
         "shop_id": SHOP_ID,
-        "title": first.sku,
-        "state": state(products),
-        "quantity": sum(max(one.level, 0) for one in products),
+        "title": products[0].sku,
+        "state": sheets.state(number, products),
+        "quantity": sum(max(sheets.number(one), 0) for one in products),
         "listing_type": "physical",
         "has_variations": len(products) > 1,
         "skus": [one.sku for one in products],
-        "inventory": inventory(products) if with_inventory else None,
+        "inventory": inventory(sheets, number, products) if with_inventory else None,
     }
-
-
-def state(products: Sequence[Listing]) -> str:
-    """Tell a listing's state: one that has nothing left is sold out."""
-    return "active" if any(one.level > 0 for one in products) else "sold_out"
