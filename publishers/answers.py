@@ -32,6 +32,7 @@ def log_rows(
 ) -> Iterator[SyncLog]:
     """Yield one record a row; the lag runs from the level's change to this answer."""
     for row, verdict in zip(call.rows, answer.verdicts, strict=True):
+        level = levels.get(row.sku)
         yield SyncLog(
             call_id=call.request_id,
             channel=channel,
@@ -44,7 +45,7 @@ def log_rows(
             err=words(verdict),
             started_at=call.at,
             duration_ms=max(0, now - call.at),
-            lag_ms=max(0, now - levels[row.sku].updated_at),
+            lag_ms=max(0, now - level.updated_at) if level else 0,
         )
 
 

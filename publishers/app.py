@@ -54,6 +54,7 @@ def setup(config: Config, channel: Channel) -> Setup:
         draw=lambda: chance.randint(0, retry.DRAWS),
         scale=scale,
         order=channel.order,
+        reconcile_every_ms=channel.reconcile_every_ms,
     )
 
 

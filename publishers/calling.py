@@ -172,6 +172,8 @@ class Calling:
         self.limiter.learn(ended.hints, now)
         if isinstance(ended, push.Answer):
             self._take_up(call, ended, response, now)
+        elif ended.credentials:
+            self.refused = ended.err
         return ended
 
     def withheld(self, call: Call, reason: str, now: int) -> push.Answer:
@@ -184,13 +186,16 @@ class Calling:
         return answer
 
     def _take_up(self, call: Call, answer: push.Answer, response: push.Response, now: int) -> None:
-        self.picker.learn(call, answer)
+        looks = call.purpose is Purpose.LOOK
+        if not looks:
+            self.picker.learn(call, answer)
         self._weather(call, answer, now)
         self.tasks.out.extend(log_rows(self.setup.channel, self.tasks.book.levels, call, answer, response, now))
         if self._try_once_more(call, response):
             self._unanswered.append(call)
             return
-        self._results(call, answer, now)
+        if not looks:
+            self._results(call, answer, now)
         if response.status and not any(isinstance(verdict, push.ChannelDown) for verdict in answer.verdicts):
             self._back(now)
 

@@ -42,6 +42,8 @@ STANDBY_S = 1.0
 SHADOW_LOG_MS = 10_000
 TAKEN = (Delivered, Accepted)
 """The verdicts whose lag is measured."""
+ONCE = (Command.REPLAY, Command.RECONCILE)
+"""The commands that are executed once, by whoever is active, and not folded into how things stand."""
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -275,7 +277,7 @@ class Life:
     def _command(self, offset: int, command: PublisherCommand) -> None:
         if self.controller.active:
             self._execute(offset, command)
-        elif command.command is Command.REPLAY:
+        elif command.command in ONCE:
             self._replays.append((offset, command))
         else:
             self.controller.command(command, now_ms())

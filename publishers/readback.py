@@ -21,10 +21,15 @@ PASSED_MARGIN_MS = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The channel showed `quantity` (None: it keeps no number) to a request that was begun at `at`, in ms."""
+    """
+    The channel showed `quantity` (None: it keeps no number) to a request that was begun at `at`, in ms.
+
+    `oversells` says that it would sell on at 0.
+    """
 
     quantity: int | None
     at: int
+    oversells: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +131,7 @@ def judge(known: Known, look: Look, first: Suspect | None = None, *, through: in
 def _settled(known: Known, expected: int, look: Look, first: Suspect | None, through: int) -> Finding:
     """Judge a look at a number that the channel should show by now."""
     quantity = look.quantity
-    if quantity is None:
+    if quantity is None or (look.oversells and known.shown.paused):
         return Drifted(DriftCause.EDITED)
     unsold = (known.shown.shown or 0) if known.several else expected
     if quantity == expected or expected < quantity <= unsold:

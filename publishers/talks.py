@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from publishers.kind import Conversation, Sweep, Swept
 from publishers.push import Answer, Response
-from publishers.work import Call, Purpose
+from publishers.work import ASIDE, Call
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,8 +44,8 @@ class Talks:
         return first
 
     def busy(self, now: int) -> int:
-        """Return how many lanes are taken: requests on their way, and those that may be sent; a sweep takes none."""
-        talks = (talk for talk in self._talks.values() if talk.call.purpose is not Purpose.SWEEP)
+        """Return how many lanes are taken: requests on their way, and those that may be sent; a read-back takes none."""
+        talks = (talk for talk in self._talks.values() if talk.call.purpose not in ASIDE)
         return sum(talk.due is None or talk.due <= now for talk in talks)
 
     def sent(self, call: Call) -> None:

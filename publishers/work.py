@@ -7,7 +7,7 @@ from enum import StrEnum
 from publishers.kind import Kind
 from publishers.limiter import Window
 from publishers.push import Account, Request, Row
-from schemas.channel_records import ChannelLevel, SyncLog
+from schemas.channel_records import ChannelLevel, Drift, Reconciliation, SyncLog
 from schemas.records import DeadLetter
 from schemas.settings import Order
 from schemas.words import Command
@@ -38,7 +38,7 @@ class Setup:
     What a publisher is told once: its channel, its kind, its limits by bucket and its patience.
 
     `partitions` is the count of the topics keyed by SKU.  `draw` gives the jitter's chance (`publishers.retry.DRAWS`);
-    circuit times are multiplied by `scale` over 1,000.
+    circuit times are multiplied by `scale` over 1,000.  Every `reconcile_every_ms` all is read back (0: when asked).
     """
 
     channel: str
@@ -52,15 +52,21 @@ class Setup:
     draw: Callable[[], int]
     scale: int = 1_000
     order: Order = Order.RISK
+    reconcile_every_ms: int = 0
 
 
 class Purpose(StrEnum):
-    """What a call is for: to tell numbers (a few, or many in bulk), to read some, or all, that the channel shows."""
+    """
+    What a call is for: to tell numbers (a few, or many in bulk), to read some that must be told, or all that it shows.
+
+    A look reads some to compare them with what we believe; like a sweep it takes no lane.
+    """
 
     TELL = "tell"
     BULK = "bulk"
     READ = "read"
     SWEEP = "sweep"
+    LOOK = "look"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +96,11 @@ class Call:
     @property
     def reads(self) -> bool:
         """Whether the call only asks."""
-        return self.purpose in (Purpose.READ, Purpose.SWEEP)
+        return self.purpose in (Purpose.READ, Purpose.SWEEP, Purpose.LOOK)
 
 
-Out = ChannelLevel | SyncLog | DeadLetter
+ASIDE = (Purpose.SWEEP, Purpose.LOOK)
+"""The purposes of calls that stand beside the work: they take no lane, and no SKU waits for them."""
+
+Out = ChannelLevel | SyncLog | DeadLetter | Drift | Reconciliation
 """A record to be written in the next transaction."""

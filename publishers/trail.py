@@ -1,0 +1,31 @@
+"""What a channel's records leave behind for read-backs: the numbers told before, the numbers not seen yet.  Pure."""
+
+from collections.abc import Callable
+
+from publishers.confirm import Confirmations
+from publishers.told import Memory
+from schemas.channel_records import ChannelLevel, Shown
+
+NEVER = Shown()
+
+
+class Trail:
+    """Follows each record as it replaces the one before."""
+
+    def __init__(self, applies_ms: int) -> None:
+        """Start with nothing; `applies_ms` is after how long the kind expects an accepted number to show."""
+        self.memory = Memory()
+        self.confirmations = Confirmations(applies_ms)
+
+    def follow(
+        self, before: ChannelLevel | None, record: ChannelLevel, expected: Callable[[str, str], int | None]
+    ) -> None:
+        """Take up a SKU's record; `expected` says what its listings show by all that was known before it."""
+        self.confirmations.note(record)
+        if before is None:
+            return
+        for name, shown in record.listings.items():
+            old = before.listings.get(name, NEVER)
+            # An intent that is written again with the same number is no other tell.
+            if shown.sent_version != old.sent_version or shown.sent != old.sent:
+                self.memory.told((record.sku, name), expected(record.sku, name), old.sent)
