@@ -109,6 +109,8 @@ class DriftCause(StrEnum):
     OVERWRITTEN = "overwritten"
     UNMAPPED = "unmapped"
     NOT_SHOWN = "not_shown"
+    NOT_TOLD = "not_told"
+    """It was not told what it should show: a channel in shadow, at its first contact above all."""
 
 
 class DriftAction(StrEnum):
