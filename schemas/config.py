@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas.settings import Channel, Config, Kind, Store
+from schemas.settings import Channel, Config, Kind, Rules, Store
 from schemas.shapes import Field, WireError, hints, read_field, shape
 
 __all__ = ["Channel", "Config", "ConfigError", "Secrets", "channel_secret", "config_path", "load", "parse"]
@@ -23,6 +23,7 @@ ENV_CONFIG = "LASTUNIT_CONFIG"
 FROM_FILE = "file:"
 SECRET_OPTIONS = frozenset({"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem"})
 """What librdkafka takes that must not stand in a file for everybody."""
+SKU_MAX, SKU_SHOWN = 255, 60
 _SEPARATOR = re.compile(r"[\s,]+")
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 
@@ -107,6 +108,13 @@ def _field_faults(kind: type, field: Field, data: Mapping[str, Any], at: str) ->
 
 def _contradictions(config: Config) -> Iterator[str]:
     yield from _ambiguities(config)
+    for channel in config.channels:
+        yield from _rule_faults(f"channels[{channel.name}].rules", channel.rules)
+        for sku, rules in channel.sku_rules.items():
+            at = f"channels[{channel.name}].sku_rules[{sku[:SKU_SHOWN]}]"
+            if not 1 <= len(sku.encode()) <= SKU_MAX:
+                yield f"{at}: a SKU has 1 to {SKU_MAX} bytes"
+            yield from _rule_faults(at, rules)
     for name in sorted(SECRET_OPTIONS & config.kafka.options.keys()):
         if not config.kafka.options[name].startswith(FROM_FILE):
             yield f"kafka.options.{name}: a secret has no place in this file; write {FROM_FILE}/path/of/the/secret"
@@ -114,6 +122,12 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield "processor.state_dir: missing; the store `rocksdb` keeps its tables in a folder"
     if config.kafka.min_isr > config.kafka.replication:
         yield f"kafka.min_isr: {config.kafka.min_isr} is more than kafka.replication ({config.kafka.replication})"
+
+
+def _rule_faults(at: str, rules: Rules) -> Iterator[str]:
+    """Say what would always show 0 without saying so: `paused = true` says so, and so does `percent = 0`."""
+    if rules.max is not None and 0 < rules.max < rules.floor:
+        yield f"{at}: max {rules.max} is less than floor {rules.floor}, so nothing would ever be shown"
 
 
 def _ambiguities(config: Config) -> Iterator[str]:

@@ -223,10 +223,13 @@ class Publishers:
     """
     How channels are told.
 
-    `time_scale`, in thousandths, shortens ladders and circuits for rehearsals (1000 is real time).
+    `time_scale`, in thousandths, shortens ladders, circuits and incidents for rehearsals (1000 is real time).  Where
+    Slack is told of incidents with a bot's token, `slack_channel` is the channel's id, or its name with `#`.
     """
 
     time_scale: Annotated[int, Range(1, 1_000)] = 1_000
+    slack_channel: Short = ""
+    slack_api_url: Url = "https://slack.com/api"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

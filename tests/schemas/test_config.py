@@ -85,6 +85,20 @@ def test_contradictions_are_faults(more: str, fault: str) -> None:
         parse(parsed(MINIMAL + more))
 
 
+def test_rules_that_would_never_show_anything_are_faults_all_at_once() -> None:
+    """Whoever means it says `paused`, `percent = 0` or `max = 0`; per SKU too, and a SKU's name is one."""
+    own = {"A": {"max": 3, "floor": 5}, "": {}, "B" * 256: {}, "C": {"max": 0, "floor": 5}, "D": {"percent": 0}}
+    given = parsed(MINIMAL)
+    given["channels"][0].update(rules={"max": 1, "floor": 2}, sku_rules=own)
+    with pytest.raises(ConfigError) as error:
+        parse(given)
+    first, second, third, fourth = str(error.value).splitlines()
+    assert "rules: max 1 is less than floor 2" in first
+    assert "sku_rules[A]: max 3 is less than floor 5" in second
+    assert "sku_rules[]: a SKU has 1 to 255 bytes" in third
+    assert f"sku_rules[{'B' * 60}]: a SKU has" in fourth
+
+
 def test_the_replicas_in_sync_cannot_be_more_than_the_replicas() -> None:
     """Such a topic could never be written."""
     with pytest.raises(ConfigError, match=r"kafka\.min_isr: 2 is more than kafka\.replication"):
