@@ -63,6 +63,8 @@ TOP_ERRORS: Mapping[str, Judge] = {
     "INTERNAL_SERVER_ERROR": lambda reason: ChannelDown(reason, unsure=True),
 }
 """What a top-level error asks for; any other splits the call."""
+NUMBER_MAX = 1_000_000_000
+"""The highest number that the shop takes, and the lowest with a minus."""
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 """What reading an answer of an unknown shape raises."""
 REFUSED = frozenset({401, 402, 403, 404, 423})
@@ -225,6 +227,6 @@ def available(level: Any) -> int | None:
     """Return the number on sale that an inventory level shows, None where it names none."""
     for quantity in level["quantities"]:
         number = quantity["quantity"]
-        if quantity["name"] == "available" and type(number) is int:
+        if quantity["name"] == "available" and type(number) is int and -NUMBER_MAX <= number <= NUMBER_MAX:
             return number
     return None

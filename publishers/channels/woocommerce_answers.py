@@ -87,7 +87,8 @@ def _row(updated: list[dict[str, object]], index: int) -> Verdict:
         return Retry("the answer has no such row", unsure=True)
     error = updated[index].get("error")
     if not isinstance(error, dict):
-        return Delivered()
+        kept = updated[index].get("manage_stock", True) is True
+        return Delivered() if kept else Rejected("the shop keeps no stock for this product: its number says nothing")
     reason = f"{error.get('code', '')}: {error.get('message', '')!s:.300}"
     data = error.get("data")
     status = data.get("status", 400) if isinstance(data, dict) else 400

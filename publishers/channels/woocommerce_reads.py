@@ -43,7 +43,11 @@ PRODUCTS, VARIATIONS = "products", "variations"
 TRIES = 5
 """How often a page that was throttled or not answered is asked for in all."""
 AGAIN_MS = 2_000
-ROWS_MAX = 500_000
+MISSING = "HTTP 404"
+NUMBER_MAX = 1_000_000_000
+"""A number beyond this, either way, is none."""
+PAGES_MAX = 5_000
+"""More pages than any shop has; half a million rows."""
 
 Rows = list[dict[str, Any]]
 Reading = Generator[Request, Response, Swept | None]
@@ -87,7 +91,7 @@ def _shows(row: dict[str, Any] | None, at: int) -> Verdict:
         return Rejected("the shop has no such product")
     number = quantity(row)
     if number is None:
-        return Rejected("the shop keeps no stock for this product: its number is ignored until one is told")
+        return Rejected("the shop keeps no stock for this product; telling it a number switches that on")
     return Shows(number, at)
 
 
@@ -96,7 +100,7 @@ def quantity(row: dict[str, Any]) -> int | None:
     number = row.get("stock_quantity")
     if row.get("manage_stock") is not True or not isinstance(number, int | float) or isinstance(number, bool):
         return None
-    return int(number // 1)
+    return int(number // 1) if -NUMBER_MAX <= number <= NUMBER_MAX else None
 
 
 def sweep(_account: Account, _listings: Sequence[Listing]) -> Sweep:
@@ -130,12 +134,12 @@ class Whole:
     def every(self, path: str) -> Reading:
         """Read a list to its end; returns why it could not be."""
         offset, last, idle = 0, 0, False
-        while True:
+        for _ in range(PAGES_MAX):
             page, at = yield from _asked(get(path, READ, offset=offset, orderby="id", order="asc"))
             if not isinstance(page, list):
                 return _refused(page)
             ids = [row["id"] for row in page]
-            if ids != sorted(set(ids)) or len(self.seen) > ROWS_MAX:
+            if ids != sorted(set(ids)):
                 return Swept(seen=(), err="the answer is not a list in the order of its ids")
             if offset and (not ids or ids[0] > last):
                 offset = max(0, offset - PER_PAGE)
@@ -147,6 +151,7 @@ class Whole:
             if len(page) < PER_PAGE:
                 return None
             offset, last, idle = offset + len(page) - 1, max(last, *ids), not new
+        return Swept(seen=(), err="the list does not end")
 
     def _take(self, path: str, rows: Rows, at: int) -> None:
         for row in rows:
@@ -155,9 +160,6 @@ class Whole:
                 self.parents.append(str(row["id"]))
             elif kind not in NO_STOCK:
                 self.seen.append(_seen(row, at))
-
-
-MISSING = "HTTP 404"
 
 
 def _seen(row: dict[str, Any], at: int) -> Seen:
