@@ -78,7 +78,7 @@ def test_a_bucket_never_holds_more_than_its_burst() -> None:
 
 
 def test_a_burst_of_one_still_lets_a_call_through() -> None:
-    """What the jitter would hold back is more than there is; late by no more than 20 ms, nothing of the rate is lost."""
+    """The jitter would hold back more than there is; late by no more than 20 ms, nothing of the rate is lost."""
     limits = limiter(one(amount=5, burst=1))
     spend(limits, 1)
     assert limits.wait(TELL, 1, 0) == 180
@@ -116,7 +116,7 @@ def test_the_slowest_of_several_windows_decides() -> None:
 
 
 def test_a_rate_below_a_hundredth_a_second_is_exact() -> None:
-    """0.0083 calls a second: a call every 120,482 ms, rounded up and never down, and nothing is lost over 83 of them."""
+    """0.0083 a second: a call every 120,482 ms, rounded up and never down, and nothing is lost over 83 of them."""
     limits = limiter(SLOW)
     spend(limits, 19)
     assert limits.wait(TELL, 1, 0) == 200
@@ -215,7 +215,7 @@ def test_silence_that_the_channel_asked_for_is_kept() -> None:
 
 
 def test_a_refusal_empties_the_bucket_for_the_vendors_is_empty() -> None:
-    """A new process's bucket is full, and the vendor's was not; what is on its way there takes what refills meanwhile."""
+    """A new process's bucket is full, the vendor's was not; what is on its way there takes what refills meanwhile."""
     limits = limiter(one(amount=5, burst=50))
     limits.throttled(TELL, 0, 1_000)
     assert limits.wait(TELL, 1, 1_000) == JITTER_MS + 200
