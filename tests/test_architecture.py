@@ -26,7 +26,6 @@ CONFIGURATIONS = [path for folder in ("k8s", "compose") for path in sorted((ROOT
 Exempt = Mapping[str, str]
 """Kinds that a list leaves out, each with its reason: who is left out without one is missing."""
 NO_STOCK_TO_PUSH: Exempt = {
-    "etsy": "levels out for it are the next issue",
     "generic": "a generic sender tells us its orders and has no stock of its own to be told",
 }
 NO_ORDERS_TO_ASK_FOR: Exempt = {
