@@ -2,6 +2,9 @@
 
 Facts: Notification API (envelope, challenge, 3 retries), AsyncAPI `ORDER_CONFIRMATION` (one for each line; the buyer's
 checkout only: cancellations and refunds are told to nobody).
+
+Its numbers are in `compose.fakes.ebay_stock`; what is special about them is set by
+POST /_control/ebay  {out_of_stock?: bool, revisions?: a listing's in a day, calls_a_day?, offer_at?: {sku: number}}
 """
 
 import secrets as dice
@@ -13,11 +16,12 @@ import orjson
 from aiohttp import web
 
 from compose.fakes import ebay_access as access
-from compose.fakes import ebay_orders, ebay_signing
+from compose.fakes import ebay_bulk, ebay_orders, ebay_signing, ebay_stock
 from compose.fakes.account import Account
 from compose.fakes.books import Change, ChangeKind, Line, Listing, Order
 from compose.fakes.ebay_access import Access, EbayError
-from compose.fakes.ebay_listings import ROOT, Listings
+from compose.fakes.ebay_bulk import ROOT
+from compose.fakes.ebay_listings import Listings
 from compose.fakes.shop import Shop
 from compose.fakes.shopify_bodies import uuid_of
 from compose.fakes.webhooks import Event, Policy, Render, Subscription
@@ -27,6 +31,7 @@ POLICY = Policy(timeout_s=10.0, connect_s=3.0, success=range(200, 205), retry_af
 TOPICS = ("ORDER_CONFIRMATION",)
 ID_BASE = 100_000
 PINGS = True
+named = ebay_stock.named
 ITEM_BASE = 110_000_000_000
 KEY_PATH = "/commerce/notification/v1/public_key/{name}"
 CHALLENGE_S = 10.0
@@ -146,7 +151,21 @@ def throttled(_account: Account) -> web.Response | None:
 def routes(account: Account) -> list[web.RouteDef]:
     """Serve the API."""
     door, orders, listings = Access(account), ebay_orders.Orders(account), Listings(account)
+    numbers = ebay_bulk.Numbers(account)
     SIGNER.pair(account.secrets.webhook)
+
+    def inventory(handler: access.Handler) -> access.Handler:
+        """Charge a call to the Inventory API's day before it is served."""
+
+        async def charged(request: web.Request) -> web.Response:
+            ebay_stock.counted(account)
+            return await handler(request)
+
+        return door.guarded("user", charged)
+
+    async def settings(request: web.Request) -> web.Response:
+        ebay_stock.settings(account, await request.json())
+        return web.json_response({})
 
     async def key(request: web.Request) -> web.Response:
         account.counts["public_keys"] += 1
@@ -160,6 +179,9 @@ def routes(account: Account) -> list[web.RouteDef]:
         web.get(KEY_PATH, door.guarded("app", key)),
         web.get(ebay_orders.PATH, door.guarded("user", orders.many)),
         web.get(ebay_orders.PATH + "/{id}", door.guarded("user", orders.one)),
-        web.get(f"{ROOT}/inventory_item", door.guarded("user", listings.items)),
-        web.get(f"{ROOT}/offer", door.guarded("user", listings.offers)),
+        web.get(f"{ROOT}/inventory_item", inventory(listings.items)),
+        web.get(f"{ROOT}/offer", inventory(listings.offers)),
+        web.post(f"{ROOT}/bulk_update_price_quantity", inventory(numbers.update)),
+        web.post(f"{ROOT}/bulk_get_inventory_item", inventory(numbers.get)),
+        web.post("/_control/ebay", settings),
     ]

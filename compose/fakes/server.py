@@ -97,8 +97,9 @@ async def _tally(account: Account, kind: Kind, request: web.Request, refusal: we
     """Count a write that was too fast for each listing that it names, where the kind can tell."""
     named: Callable[[bytes], list[str]] | None = getattr(kind, "named", None)
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS and named is not None:
-        for listing in named(await request.read()):
-            account.shop.tally(listing, "throttles")
+        for name in named(await request.read()):
+            found = account.shop.listings.get(name) or account.shop.by_sku.get(name)
+            account.shop.tally(found.key if found else name, "throttles")
 
 
 def _refusal(account: Account, kind: Kind, request: web.Request) -> web.StreamResponse | None:

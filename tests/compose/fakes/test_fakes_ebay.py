@@ -157,3 +157,111 @@ async def test_a_storm_is_a_429_without_a_time(open_account: Any) -> None:
     headers = {"Authorization": f"Bearer {token['access_token']}"}
     async with ebay.session.get(ebay.server.make_url("/sell/fulfillment/v1/order"), headers=headers) as answer:
         assert (answer.status, "Retry-After" in answer.headers) == (429, False)
+
+
+INVENTORY = "/sell/inventory/v1"
+
+
+async def posted(stand: Any, path: str, rows: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    """Call the Inventory API for several items, with a token bought for it."""
+    _, told = await bought(stand, REFRESH)
+    headers = {"Authorization": f"Bearer {told['access_token']}"}
+    url = stand.server.make_url(f"{INVENTORY}/{path}")
+    async with stand.session.post(url, json={"requests": rows}, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+def wish(sku: str, total: int | None, offer: int | None = None, at: int = 0) -> dict[str, Any]:
+    """Make a row that sets an item, an offer, or both."""
+    item = {} if total is None else {"shipToLocationAvailability": {"quantity": total}}
+    return {"sku": sku, **item, **({"offers": [{"offerId": str(offer), "availableQuantity": at}]} if offer else {})}
+
+
+async def test_a_listing_shows_the_smaller_of_both_numbers_and_a_sale_lowers_both(open_account: Any) -> None:
+    """The item's and the offer's; each may be set alone."""
+    ebay = await open_account("ebay", webhooks=False)
+    offer = (await ebay.control("catalogue", TEE))["listings"][0]["ids"]["offer"]
+    steps = ((9, offer, 4, 4), (2, None, 0, 2), (None, offer, 1, 1), (None, offer, 7, 2))
+    for total, name, at, shown in steps:
+        status, told = await posted(ebay, "bulk_update_price_quantity", [wish("TEE", total, name, at)])
+        assert (status, told["responses"][0]["statusCode"]) == (200, 200)
+        assert (await ebay.read("state"))["levels"]["TEE"] == shown
+    await ebay.control("sell", {"sku": "TEE", "qty": 2})
+    _, told = await posted(ebay, "bulk_get_inventory_item", [{"sku": "TEE"}])
+    (row,) = told["responses"]
+    assert row["inventoryItem"]["availability"]["shipToLocationAvailability"]["quantity"] == 0
+    _, told = await call(ebay, f"{INVENTORY}/offer", REFRESH, sku="TEE")
+    (row,) = told["offers"]
+    assert (row["availableQuantity"], row["listing"]["listingStatus"]) == (5, "OUT_OF_STOCK")
+
+
+async def test_a_row_fails_alone_and_a_wrong_call_as_a_whole(open_account: Any) -> None:
+    """207 with an entry for each offer; more than 25 items, a SKU twice and a number below 0 are 400."""
+    ebay = await open_account("ebay", webhooks=False)
+    offer = (await ebay.control("catalogue", TEE))["listings"][0]["ids"]["offer"]
+    rows = [wish("TEE", 1, offer, 1), wish("GONE", 1), wish("CUP-RED", 1, 999, 1)]
+    status, told = await posted(ebay, "bulk_update_price_quantity", rows)
+    entries = [(row["sku"], row.get("offerId"), row["statusCode"]) for row in told["responses"]]
+    assert (status, entries) == (207, [("TEE", str(offer), 200), ("GONE", None, 404), ("CUP-RED", "999", 404)])
+    many = [wish(f"S{number}", 1) for number in range(26)]
+    for wrong in (
+        many,
+        [wish("TEE", 1), wish("TEE", 2)],
+        [wish("TEE", -1)],
+        [wish("L" * 51, 1)],
+        [wish("TEE", None)],
+        [],
+    ):
+        assert (await posted(ebay, "bulk_update_price_quantity", wrong))[0] == 400
+    assert (await posted(ebay, "bulk_get_inventory_item", many))[1]["errors"][0]["errorId"] == 25727
+
+
+async def test_a_listing_is_revised_so_often_a_day_and_no_more(open_account: Any) -> None:
+    """Counted by listing, its variations together; anew with the next day in California."""
+    now = [8 * 3_600_000 + 5]
+    ebay = await open_account("ebay", webhooks=False, clock=lambda: now[0])
+    await ebay.control("catalogue", {"products": [{"sku": f"CUP-{n}", "quantity": 5, "parent": "CUP"} for n in (1, 2)]})
+    await ebay.control("ebay", {"revisions": 3})
+    codes = []
+    for number in range(4):
+        _, told = await posted(ebay, "bulk_update_price_quantity", [wish(f"CUP-{1 + number % 2}", number)])
+        codes.append(told["responses"][0]["statusCode"])
+    assert codes == [200, 200, 200, 400]
+    now[0] += 24 * 3_600_000
+    assert (await posted(ebay, "bulk_update_price_quantity", [wish("CUP-1", 9)]))[0] == 200
+    tallies = (await ebay.read("state"))["tallies"]
+    assert sum(one.get("throttles", 0) for one in tallies.values()) == 1
+    assert sum(one["tells"] for one in tallies.values()) == 4
+
+
+async def test_the_day_of_the_api_ends_with_a_429(open_account: Any) -> None:
+    """All its calls count together, orders do not."""
+    ebay = await open_account("ebay", webhooks=False)
+    await ebay.control("ebay", {"calls_a_day": 2})
+    statuses = [(await posted(ebay, "bulk_get_inventory_item", [{"sku": "TEE-M"}]))[0] for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    assert (await call(ebay, "/sell/fulfillment/v1/order", REFRESH))[0] == 200
+
+
+async def test_no_listing_takes_a_0_without_the_out_of_stock_option(open_account: Any) -> None:
+    """It keeps its number: who wants 0 must ask for the option."""
+    ebay = await open_account("ebay", webhooks=False)
+    await ebay.control("ebay", {"out_of_stock": False})
+    _, told = await posted(ebay, "bulk_update_price_quantity", [wish("TEE-M", 0)])
+    assert told["responses"][0]["errors"][0]["errorId"] == 25004
+    assert (await ebay.read("state"))["levels"]["TEE-M"] == 5
+
+
+async def test_calls_and_repeats_are_counted_by_listing(open_account: Any) -> None:
+    """The same number again with nothing in between is a repeat; a storm counts for each item that it refused."""
+    ebay = await open_account("ebay", webhooks=False)
+    for number in (4, 4, 3):
+        await posted(ebay, "bulk_update_price_quantity", [wish("TEE-M", number)])
+    _, token = await bought(ebay, REFRESH)
+    await ebay.control("faults", {"throttle_s": 60})
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    url = ebay.server.make_url(f"{INVENTORY}/bulk_update_price_quantity")
+    async with ebay.session.post(url, json={"requests": [wish("TEE-M", 1)]}, headers=headers) as answer:
+        assert answer.status == 429
+    (tally,) = (await ebay.read("state"))["tallies"].values()
+    assert tally == {"tells": 3, "repeats": 1, "throttles": 1}
