@@ -47,7 +47,8 @@ class Picker:
         limit = 1 if probe else self._limit(shared)
         rows = [row for row in head if self._class(row, now) == shared]
         if len(rows) < limit:
-            taken += self.tasks.queue.take(now, limit - len(rows), lambda sku: self._fits(sku, shared, now))
+            more = limit - len(rows)
+            taken += self.tasks.queue.mates(now, more, lambda sku: self._fits(sku, shared, now), shared.group)
             rows += [row for sku, _ in taken[1:] for row in self._rows(sku) if self._class(row, now) == shared]
         purpose = Purpose.READ if shared.reads else Purpose.TELL
         return self._call(tuple(rows[:limit]), dict(taken), purpose, now, request_id)

@@ -38,17 +38,6 @@ class Place(NamedTuple):
     group: str
 
 
-def risk(velocity: int, shown: int | None) -> int:
-    """
-    Return how near an oversell is: the rate of sale over what the channel still offers.
-
-    `velocity` is in thousandths of a unit an hour.  A channel that shows nothing cannot oversell.
-    """
-    if shown is None:
-        return velocity + 1
-    return 0 if shown <= 0 else (velocity + 1) // shown
-
-
 class WorkQueue:
     """The SKUs that differ, in the order in which they are told."""
 

@@ -8,9 +8,12 @@ from publishers import fold
 from publishers.book import Book, told_version
 from publishers.brake import HELD
 from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
-from publishers.queue import WorkQueue, risk
+from publishers.queue import WorkQueue
+from publishers.urgency import Volumes, danger
 from publishers.work import Call, Out, Setup
 from schemas.channel_records import ChannelLevel, Listing, Shown
+from schemas.records import StockLevel
+from schemas.settings import Order
 from schemas.words import Reason, Status
 
 INTENT_MARGIN_MS = 500
@@ -31,6 +34,7 @@ class Tasks:
         self.setup = setup
         self.book = book
         self.queue = WorkQueue()
+        self.volumes = Volumes()
         self.out: list[Out] = []
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
         self.letters: dict[str, set[str]] = {Reason.REJECTED: set(), Reason.LADDER_EXHAUSTED: set()}
@@ -128,7 +132,8 @@ class Tasks:
         if sku in self.busy:
             return
         observed = self.book.observed.get(sku)
-        if not any(self.book.rows(sku)):
+        rows = [*self.book.rows(sku)]
+        if not rows:
             self.queue.discard(sku)
             if observed is not None:
                 self._rest(observed, now)
@@ -137,19 +142,26 @@ class Tasks:
             if not self._newer(observed):
                 return
             observed = self.revive(observed, "the level has changed", now)
-        level = self.book.levels[sku]
         waits = since or self.queue.since(sku) or (observed.dirty_since if observed else None) or now
         due = 0 if observed is None else self._due(observed, at_once=at_once)
         if (later := self._not_before.pop(sku, 0)) > now:
             self._not_before[sku] = later
             due = max(due, later)
-        self.queue.offer(sku, risk(level.velocity, self._most(sku)), waits, due)
+        urgency = max(self._danger(row, now) for row in rows)
+        self.queue.offer(sku, urgency, waits, due, self.setup.kind.group(rows[0].listing))
 
-    def _most(self, sku: str) -> int | None:
-        """Return the highest number that a listing of the SKU may show; None when one is not known."""
-        numbers = [self.book.expected(sku, name) for name in self.book.listings[sku]]
-        known = [number for number in numbers if number is not None]
-        return max(known) if len(known) == len(numbers) else None
+    def heard(self, level: StockLevel) -> None:
+        """Take up a level for the order of work, where that counts sales."""
+        if self.setup.order is Order.TOP20:
+            self.volumes.note(level)
+
+    def _danger(self, row: Row, now: int) -> int:
+        """Return how urgent a row is; after a call without an answer the channel may show the higher of two numbers."""
+        level, shown = self.book.levels[row.sku], row.expected
+        if shown is not None and row.unanswered is not None:
+            shown = max(shown, row.unanswered)
+        age, top = now - level.updated_at, self.volumes.top(row.sku)
+        return danger(self.setup.order, level.velocity, row.quantity, shown, age_ms=age, top=top)
 
     def _newer(self, observed: ChannelLevel) -> bool:
         """Return whether the level has changed since it was last told."""

@@ -32,7 +32,9 @@ class Turns:
             now: the time.
 
         """
-        if oldest is None or oldest > now - PATIENCE_MS:
+        if oldest is None:
+            return False
+        if oldest > now - PATIENCE_MS:
             self._row = self._ahead = 0
             return False
         if urgent is not None and not self._due(now - urgent):

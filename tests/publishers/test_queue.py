@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publishers.queue import LOOK, WorkQueue, risk
+from publishers.queue import LOOK, WorkQueue
 from publishers.turns import PATIENCE_MS
 
 
@@ -127,13 +127,6 @@ def test_memory_stays_bounded_under_endless_changes() -> None:
         queue.due_at(0)
     places = sum(map(len, queue._lines.values())) + len(queue._by_age) + len(queue._asleep) + len(queue._later)
     assert places <= 4 * (1 + LOOK) + 3
-
-
-def test_risk_grows_with_sales_and_with_scarcity() -> None:
-    """A channel that shows nothing cannot oversell; one that may show anything is near to it."""
-    assert risk(1_000, 1) > risk(1_000, 10) > risk(1_000, 100)
-    assert risk(2_000, 10) > risk(1_000, 10)
-    assert (risk(1_000, 0), risk(1_000, -2), risk(1_000, None), risk(0, 1)) == (0, 0, 1_001, 1)
 
 
 def test_a_wait_raises_the_urgency_as_danger_does() -> None:
