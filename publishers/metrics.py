@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from publishers.controller import Controller
+from publishers.findings import Findings
 from publishers.push import NAMES, Answer, Response, Throttled
 from publishers.work import Call, Gate
 from schemas.words import Status
@@ -62,6 +63,15 @@ class Metrics:
         self._pushing = gauge("pushing", "1 while calls are made: not in shadow mode, not stopped, not refused.")
         self._refused = gauge("refused", "1 while the channel refuses our credentials or configuration.")
         self._undecodable = gauge("undecodable_records", "Records that could not be read since the start.")
+        self._unconfirmed = gauge("unconfirmed_listings", "Listings whose number was accepted and does not show yet.")
+        self._reconciled = gauge("reconciled_seconds", "How long ago all that the channel shows was read last.")
+        self._drifts = Counter(
+            "lastunit_publisher_drifts_total",
+            "Numbers that a read-back found wrong, or not judged yet, by cause.",
+            [*of, "cause"],
+            registry=self.registry,
+        )
+        self._counted = Findings(channel), dict[str, int]()
 
     def requested(self, call: Call, response: Response, duration_ms: int) -> None:
         """Count a request; a call may take several."""
@@ -94,7 +104,17 @@ class Metrics:
             self._pushing: controller.active and pushing,
             self._refused: controller.calling.refused is not None,
             self._undecodable: undecodable,
+            self._unconfirmed: len(tasks.book.trail.confirmations),
+            self._reconciled: controller.reconciler.age(now) / 1_000 if controller.active else 0,
         }
         for gauge, value in values.items():
             gauge.labels(self._channel).set(value)
+        self._count(controller.reconciler.inspection.findings)
         return generate_latest(self.registry)
+
+    def _count(self, findings: Findings) -> None:
+        """Count what was found since the last time; each life of a publisher has findings of its own."""
+        of, before = self._counted
+        for cause, found in findings.total.items():
+            self._drifts.labels(self._channel, cause).inc(found - (before.get(cause, 0) if of is findings else 0))
+        self._counted = findings, dict(findings.total)

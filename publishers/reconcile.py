@@ -38,7 +38,7 @@ class Reconciler:
         self.tasks = tasks
         self.inspection = Inspection(setup, tasks, position)
         self.ended_at: int | None = None
-        """When the last run ended that read all."""
+        """When the last run ended that read all; at first, when the publisher began."""
         self._asks: deque[Ask] = deque()
         self._looking = False
         self._next_at = 0
@@ -47,6 +47,11 @@ class Reconciler:
     def begin(self, now: int) -> None:
         """Make the first run soon: the channel has become ours, or its gate was opened."""
         self._next_at = now + FIRST_MS
+        self.ended_at = now if self.ended_at is None else self.ended_at
+
+    def age(self, now: int) -> int:
+        """Return how many ms ago the last run ended that read all, or the publisher began."""
+        return max(0, now - (self.ended_at or now))
 
     def ask(self, ask: Ask, now: int) -> None:
         """Make a run as soon as the one under way has ended; beyond `ASKS_MAX` it is refused."""
