@@ -11,11 +11,11 @@ differs, the number is not written, and the verdict is what was seen.  A sale be
 
 from collections.abc import Generator, Mapping, Sequence
 
-from publishers.channels import etsy_calls
+from publishers.channels import etsy_calls, etsy_inventory, etsy_reads
 from publishers.channels.etsy_calls import DAY_MS, SECOND_MS, answered, hints, shown, switched, written
-from publishers.channels.etsy_inventory import MOST, OFF, Inventory, OddError, inventory
+from publishers.channels.etsy_inventory import OFF, Inventory, OddError, inventory
 from publishers.channels.etsy_plan import ACTIVE, Plan, plan
-from publishers.channels.etsy_reads import gone, key, listing_of, read, sweep
+from publishers.channels.etsy_reads import gone, listing_of
 from publishers.kind import Bulk, Conversation
 from publishers.limiter import Window
 from publishers.push import (
@@ -37,8 +37,6 @@ from publishers.push import (
     Verdict,
 )
 from schemas.channel_records import Listing
-
-__all__ = ["MOST", "key", "read", "sweep"]
 
 POOL = "app"
 LIMITS: Mapping[str, tuple[Window, ...]] = {
@@ -63,11 +61,16 @@ COST = 1
 COMPARES = False
 """The call itself reads and compares before it writes, so nothing is read before it."""
 PAUSES = False
+MOST = etsy_inventory.MOST
 APPLIES_MS = 0
 BULK: Bulk | None = None
 SECRETS = ("API_KEY", "SHARED_SECRET", TOKEN)
 
 Step = Generator[Request, Response, Verdict | None]
+
+key = etsy_reads.key
+read = etsy_reads.read
+sweep = etsy_reads.sweep
 
 
 def headers(secrets: Mapping[str, str]) -> Mapping[str, str]:
