@@ -831,7 +831,7 @@ def test_a_sale_during_a_call_outlives_its_answer(bench_of: Any) -> None:
     """Only the sales that the told number reflects are settled by it."""
     bench = bench_of(levels={"A": 10})
     bench.shop.numbers["A"] = 9
-    bench.ordered("A", 9, 1, ordered_at=bench.now)
+    bench.ordered("A", 9, 1, ordered_at=bench.now - 10_000)
     call = bench.plan()
     answer = bench.shop.serve(call)
     bench.shop.numbers["A"] = 8
@@ -876,6 +876,7 @@ def test_many_listings_of_a_hot_sku_do_not_break_the_size_of_a_call(bench_of: An
     bench.level("A", 5)
     bench.level("B", 5)
     bench.controller.calling.picker.cap = 3
+    bench.now += 10_000
     call = bench.plan()
     assert isinstance(call, Call)
     assert len({row.sku for row in call.rows}) == 1

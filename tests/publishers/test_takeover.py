@@ -108,7 +108,7 @@ def test_a_sale_that_the_last_owner_has_told_about_does_not_hide_another(bench_o
     """Tables come in any order: a level read after the channel's record must not count its old sale a second time."""
     bench = bench_of(levels={"A": 10})
     bench.shop.numbers["A"] = 8
-    level = bench.ordered("A", 8, 2, ordered_at=bench.now)
+    level = bench.ordered("A", 8, 2, ordered_at=bench.now - 10_000)
     bench.work()
     heir = bench_of(active=False)
     heir.listing("A")
