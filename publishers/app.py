@@ -102,7 +102,7 @@ class Publisher:
     def _life(self, delivery: Delivery) -> Life:
         config, channel = self.config, self.channel
         kind = KINDS[channel.kind]
-        book = Book(channel.name, channel.rules_for, kind)
+        book = Book(channel.name, channel.rules_for, kind, scale=config.publishers.time_scale)
         return Life(
             Parts(
                 config=config,

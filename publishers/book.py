@@ -47,15 +47,27 @@ def _in_force(places: dict[int, Listing]) -> Listing | None:
 class Book:
     """What one channel should show and what it does show."""
 
-    def __init__(self, channel: str, rules_for: Callable[[str], Rules], kind: Kind, brake: Brake | None = None) -> None:
-        """Start empty; `kind` says what its channel takes and how it pauses, `brake` (None: nothing) what it holds."""
+    def __init__(
+        self,
+        channel: str,
+        rules_for: Callable[[str], Rules],
+        kind: Kind,
+        brake: Brake | None = None,
+        scale: int = 1_000,
+    ) -> None:
+        """
+        Start empty.
+
+        `kind` says what its channel takes and how it pauses, `brake` (None: nothing) what it holds; how long an
+        accepted number is waited for is multiplied by `scale` over 1,000.
+        """
         self.channel = channel
         self.kind = kind
         self.levels: dict[str, StockLevel] = {}
         self.listings: dict[str, dict[str, Listing]] = {}
         self.observed: dict[str, ChannelLevel] = {}
         self.sales = Sales()
-        self.trail = Trail(kind.APPLIES_MS)
+        self.trail = Trail(kind.APPLIES_MS, scale)
         self.bundles = Bundles()
         self.brake = brake or Brake(PERCENT)
         self.hiding: dict[str, int] = {}

@@ -63,10 +63,17 @@ class Agenda:
 class Confirmations:
     """The accepted numbers that have not been seen yet."""
 
-    def __init__(self, applies_ms: int) -> None:
-        """Start with none; `applies_ms` is after how long the kind expects a number to show."""
+    def __init__(self, applies_ms: int, scale: int = 1_000) -> None:
+        """
+        Start with none.
+
+        `applies_ms` is after how long the kind expects a number to show; all waits are multiplied by `scale` over
+        1,000.
+        """
         self.agenda = Agenda()
-        self._applies_ms = max(applies_ms, PERIOD_MIN_MS)
+        self._applies_ms = max(applies_ms * scale // 1_000, PERIOD_MIN_MS)
+        self._patience_ms = PATIENCE_MS * scale // 1_000
+        self._wait_max_ms = max(WAIT_MAX_MS * scale // 1_000, PERIOD_MIN_MS)
         self._accepted: dict[Place, int] = {}
 
     def __len__(self) -> int:
@@ -88,8 +95,8 @@ class Confirmations:
         """Look again at what does not show yet: after as long as it has taken so far, within bounds."""
         accepted_at = self._accepted.get(place)
         if accepted_at is not None:
-            self.agenda.put(place, now + min(max(now - accepted_at, self._applies_ms), WAIT_MAX_MS))
+            self.agenda.put(place, now + min(max(now - accepted_at, self._applies_ms), self._wait_max_ms))
 
     def patient_until(self, shown: Shown) -> int:
         """Return until when an accepted number may still come to show."""
-        return (shown.accepted_at or 0) + max(PATIENCE_MS, 2 * self._applies_ms)
+        return (shown.accepted_at or 0) + max(self._patience_ms, 2 * self._applies_ms)

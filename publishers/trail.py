@@ -12,10 +12,10 @@ NEVER = Shown()
 class Trail:
     """Follows each record as it replaces the one before."""
 
-    def __init__(self, applies_ms: int) -> None:
-        """Start with nothing; `applies_ms` is after how long the kind expects an accepted number to show."""
+    def __init__(self, applies_ms: int, scale: int = 1_000) -> None:
+        """Start with nothing; `applies_ms` and `scale` are those of `Confirmations`."""
         self.memory = Memory()
-        self.confirmations = Confirmations(applies_ms)
+        self.confirmations = Confirmations(applies_ms, scale)
 
     def follow(
         self, before: ChannelLevel | None, record: ChannelLevel, expected: Callable[[str, str], int | None]

@@ -68,6 +68,17 @@ def test_patience_is_longer_than_the_kind_takes() -> None:
     assert hasty.agenda.next_at() == 1_000 + PERIOD_MIN_MS
 
 
+def test_a_rehearsal_waits_less() -> None:
+    """All waits are scaled together; the shortest stays."""
+    quick = Confirmations(60_000, scale=10)
+    quick.note(record(1_000))
+    assert quick.agenda.next_at() == 1_000 + PERIOD_MIN_MS
+    assert quick.patient_until(Shown(accepted_at=1_000)) == 1_000 + PATIENCE_MS // 100
+    assert quick.agenda.take(5_000) == PLACE
+    quick.later(PLACE, 5_000)
+    assert quick.agenda.next_at() == 5_000 + WAIT_MAX_MS // 100
+
+
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9), st.booleans()), max_size=40))
 def test_the_agenda_is_a_table_by_time(moves: list[tuple[str, int, bool]]) -> None:
     """Put, moved and dropped in any order, each listing comes out once, at its last time, the earliest first."""
