@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from publishers.kind import Conversation, Sweep, Swept
-from publishers.push import Answer, Response
+from publishers.push import Answer, Request, Response
 from publishers.work import ASIDE, Call
 
 
@@ -24,9 +24,10 @@ class Talk:
 class Talks:
     """All calls under way, by their request ids."""
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, scale: int = 1_000) -> None:
+        """Start with none; waits that are not the channel's own wish are multiplied by `scale` over 1,000."""
         self._talks: dict[str, Talk] = {}
+        self._scale = scale
 
     def __iter__(self) -> Iterator[Talk]:
         """Yield them, the oldest first."""
@@ -39,7 +40,7 @@ class Talks:
     def begin(self, call: Call, conversation: Conversation | Sweep, now: int) -> Call:
         """Take up a call; returns it with its first request, which waits to be sent."""
         first = replace(call, request=next(conversation))
-        due = now + first.request.after_ms
+        due = now + self._after(first.request)
         self._talks[call.request_id] = Talk(call=first, conversation=conversation, due=due)
         return first
 
@@ -63,8 +64,11 @@ class Talks:
             ended: Answer | Swept = end.value
             return ended
         talk.call = replace(call, request=request, step=call.step + 1)
-        talk.due = now + request.after_ms
+        talk.due = now + self._after(request)
         return talk.call
+
+    def _after(self, request: Request) -> int:
+        return request.after_ms if request.throttled else request.after_ms * self._scale // 1_000
 
     def drop(self, call: Call) -> None:
         """Forget a call: its conversation is not gone on with."""
