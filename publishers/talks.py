@@ -45,7 +45,7 @@ class Talks:
         return first
 
     def busy(self, now: int) -> int:
-        """Return how many lanes are taken: requests on their way, and those that may be sent; a read-back takes none."""
+        """Return how many lanes are taken: requests on their way, or that may be sent; a read-back takes none."""
         talks = (talk for talk in self._talks.values() if talk.call.purpose not in ASIDE)
         return sum(talk.due is None or talk.due <= now for talk in talks)
 
