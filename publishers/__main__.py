@@ -1,4 +1,4 @@
-"""`python -m publishers run CHANNEL | command CHANNEL WHAT | explain SKU`."""
+"""`python -m publishers run CHANNEL | command CHANNEL WHAT | reconcile CHANNEL | explain SKU | limits`."""
 
 import argparse
 import asyncio
@@ -33,12 +33,24 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     tell.add_argument("--sku", help="this SKU only (replay)")
     tell.add_argument("--actor", default="cli")
     tell.set_defaults(run=_command)
+    back = commands.add_parser("reconcile", help="read back all that a channel shows, and name what drifted")
+    if "reconcile" in argv[:1]:
+        from publishers import reconcile_cli
+
+        reconcile_cli.add_arguments(back)
+        back.set_defaults(run=lambda args: reconcile_cli.run(args, *_configured(args)))
     explain = commands.add_parser("explain", help="why does every channel show what it shows")
     if "explain" in argv[:1]:
         from publishers.ledger import explain_cli
 
         explain_cli.add_arguments(explain)
         explain.set_defaults(run=explain_cli.run)
+    limits = commands.add_parser("limits", help="how fast each channel may be called, and where it is documented")
+    if "limits" in argv[:1]:
+        from publishers import limits_cli
+
+        limits_cli.add_arguments(limits)
+        limits.set_defaults(run=limits_cli.run)
     return root
 
 

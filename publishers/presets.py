@@ -92,7 +92,7 @@ PRESETS: Mapping[str, tuple[Preset, ...]] = {
             what="calls of a new app",
             buckets=(TELL, READ, ORDERS),
             windows=(
-                Window(amount=10, per_ms=1_000, burst=10),
+                Window(amount=10, per_ms=1_000, burst=10, rolling=True),
                 Window(amount=10_000, per_ms=DAY_MS, burst=10_000, rolling=True),
             ),
             page="developers.etsy.com/documentation/essentials/rate-limits",

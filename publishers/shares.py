@@ -26,17 +26,13 @@ class Limited(Protocol):
 
 def limits_of(channel: Channel, kind: Limited, config: Config) -> Mapping[str, tuple[Window, ...]]:
     """Return the limits of a channel by bucket: the configuration's, else the kind's, shared by those of one app."""
-    presets = PRESETS.get(channel.kind, ())
-    configured = {TELL: channel.push_limit, READ: channel.read_limit}
-    return {
-        bucket: _configured(configured[bucket], windows, _pool(channel, presets, bucket))
-        if configured.get(bucket)
-        else tuple(
-            _own(window, bucket, presets, sharing(channel, config), _pool(channel, presets, bucket))
-            for window in windows
-        )
-        for bucket, windows in kind.LIMITS.items()
-    }
+    said = {TELL: channel.push_limit, READ: channel.read_limit}
+    presets, parts = PRESETS.get(channel.kind, ()), sharing(channel, config)
+    limits = {}
+    for bucket, windows in kind.LIMITS.items():
+        own = tuple(_own(window, bucket, presets, parts) for window in windows)
+        limits[bucket] = _configured(said[bucket], own) if said.get(bucket) else own
+    return limits
 
 
 def sharing(channel: Channel, config: Config) -> int:
@@ -46,16 +42,14 @@ def sharing(channel: Channel, config: Config) -> int:
     )
 
 
-def _pool(channel: Channel, presets: Iterable[Preset], bucket: str) -> str:
-    """Return the name of what the bucket is a share of; "" where it shares nothing."""
-    for number, preset in enumerate(presets):
-        if bucket in preset.buckets and TELL in preset.buckets and READ in preset.buckets:
-            return f"{channel.kind}-{number}"
-    return ""
+def _pool(presets: Iterable[Preset], bucket: str) -> str:
+    """Return the name of the vendor's bucket that telling and reading back share; "" for one that nobody shares."""
+    return next((one.what for one in presets if bucket in one.buckets and {TELL, READ} <= {*one.buckets}), "")
 
 
-def _configured(settings: Sequence[Setting], own: Sequence[Window], pool: str) -> tuple[Window, ...]:
+def _configured(settings: Sequence[Setting], own: Sequence[Window]) -> tuple[Window, ...]:
     """Return what an operator says, and the kind's limits of listings where nothing is said of them."""
+    pool = next((one.pool for one in own if one.pool), "")
     said = tuple(
         Window(
             amount=one.calls,
@@ -64,31 +58,35 @@ def _configured(settings: Sequence[Setting], own: Sequence[Window], pool: str) -
             points=one.points,
             rolling=one.rolling,
             per_listing=one.per_listing,
-            pool="" if one.per_listing else pool,
+            pool=pool,
         )
         for one in settings
     )
-    listings = tuple(one for one in own if one.per_listing)
-    return said if any(one.per_listing for one in said) else (*said, *listings)
+    return said if any(one.per_listing for one in said) else (*said, *(one for one in own if one.per_listing))
 
 
-def _own(window: Window, bucket: str, presets: Iterable[Preset], shared_by: int, pool: str) -> Window:
+def _own(window: Window, bucket: str, presets: Iterable[Preset], parts: int) -> Window:
     """Return the kind's window with what it is a share of; a listing's own limit is nobody else's."""
     if window.per_listing:
         return window
+    named = replace(window, pool=window.pool or _pool(presets, bucket))
     for preset in presets:
         whole = _whole(window, preset) if bucket in preset.buckets else 0
         if whole:
-            parts = shared_by if preset.per_app else 1
-            return _part(replace(window, whole=0 if preset.ours else whole, pool=pool), parts)
-    return replace(window, pool=pool)
+            known = replace(named, whole=0 if preset.ours else window.whole or whole)
+            return _part(known, parts if preset.per_app else 1)
+    return named
 
 
 def _whole(window: Window, preset: Preset) -> int:
     """Return what the vendor allows in the window's time, 0 where the preset says nothing of such a window."""
-    same = [one for one in preset.windows if (one.points, one.rolling) == (window.points, window.rolling)]
+    same = [one for one in preset.windows if not one.per_listing and _counts(one) == _counts(window)]
     exact = [one for one in same if one.per_ms == window.per_ms] or (same if len(same) == 1 else [])
-    return exact[0].amount * window.per_ms // exact[0].per_ms if exact and not exact[0].per_listing else 0
+    return exact[0].amount * window.per_ms // exact[0].per_ms if exact else 0
+
+
+def _counts(window: Window) -> tuple[bool, bool]:
+    return window.points, window.rolling
 
 
 def _part(window: Window, parts: int) -> Window:
