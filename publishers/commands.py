@@ -26,9 +26,9 @@ class UnsentError(Exception):
     """Kafka did not take the command; nothing will happen."""
 
 
-def send(config: Config, channel: str, command: Command, sku: str | None, actor: str) -> None:
-    """Write the command's record and wait until Kafka has it; raises `UnsentError` when it has not."""
-    record = PublisherCommand(command=command, sku=sku, actor=actor, at=now_ms())
+def send(config: Config, channel: str, command: Command, sku: str | None, actor: str, reason: str = "") -> int:
+    """Write the command's record and wait until Kafka has it; returns its time.  Raises `UnsentError` if it has not."""
+    record = PublisherCommand(command=command, sku=sku, actor=actor, reason=reason, at=now_ms())
     failures: list[str] = []
 
     def written(error: KafkaError | None, _message: Message) -> None:
@@ -48,3 +48,4 @@ def send(config: Config, channel: str, command: Command, sku: str | None, actor:
         failures.append(f"no answer within {SENT_WITHIN_S:g} s")
     if failures:
         raise UnsentError(f"the command was not written: {failures[0]}")
+    return record.at

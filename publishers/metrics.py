@@ -63,7 +63,7 @@ class Metrics:
         self._pushing = gauge("pushing", "1 while calls are made: not in shadow mode, not stopped, not refused.")
         self._refused = gauge("refused", "1 while the channel refuses our credentials or configuration.")
         self._undecodable = gauge("undecodable_records", "Records that could not be read since the start.")
-        self._unconfirmed = gauge("unconfirmed_listings", "Listings whose number was accepted and does not show yet.")
+        self._unconfirmed = gauge("unconfirmed_count", "Listings whose number was accepted and does not show yet.")
         self._reconciled = gauge("reconciled_seconds", "How long ago all that the channel shows was read last.")
         self._drifts = Counter(
             "lastunit_publisher_drifts_total",

@@ -1,0 +1,144 @@
+"""
+`python -m publishers reconcile CHANNEL`: have the active publisher read back all that the channel shows.
+
+Exit codes: 0 no drift, 1 drifts were found, 2 the run came to no end or the cluster cannot be asked, 3 nobody answered.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+import orjson
+from confluent_kafka import KafkaError, KafkaException
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from publishers.commands import UnsentError, send
+from publishers.drift_text import order, text
+from publishers.findings import DRIFTS_MAX, DRY_RUN, run_id
+from publishers.tail import Tail
+from schemas.channel_records import Drift, Reconciliation
+from schemas.codec import encode
+from schemas.settings import Channel, Config
+from schemas.topics import SYNC_DRIFT, SYNC_RUN
+from schemas.words import Command
+
+AGREES, DRIFTED, FAILED, SILENT = range(4)
+TIMEOUT_S = 300.0
+POLL_S = 0.2
+REST_S = 10.0
+"""How long after a run's record its drifts may come: they were written before it, in other partitions."""
+STALL_S = 60.0
+"""How long the end of the topics may take to be read."""
+LAST_RUNS = 10_000
+"""How many records of runs, of all channels, are searched for a channel's last one."""
+KINDS = {SYNC_RUN: Reconciliation, SYNC_DRIFT: Drift}
+Report = tuple[Reconciliation, Sequence[Drift]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("channel")
+    parser.add_argument("--config", help="the deployment's TOML file (or LASTUNIT_CONFIG)")
+    parser.add_argument("--dry-run", action="store_true", help="show the drifts and change nothing")
+    parser.add_argument("--last", action="store_true", help="show the last run again, ask for none")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="wait so long (%(default)g s)")
+    parser.add_argument("--actor", default="cli", help="who asks")
+
+
+def run(args: argparse.Namespace, config: Config, channel: Channel) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        report = last(config, channel.name) if args.last else _asked(args, config, channel.name)
+    except (UnsentError, KafkaException) as error:
+        return _fail(FAILED, f"Kafka cannot be asked: {error}")
+    if report is None and args.last:
+        return _fail(SILENT, f"no run of {channel.name} is on record; leave out --last to ask for one")
+    if report is None:
+        return _fail(
+            SILENT,
+            f"no publisher of {channel.name} has answered within {args.timeout:g} s: see that one is running and active"
+            f" (its /healthz says so); a long run goes on, and `--last` shows it when it has ended",
+        )
+    show(report, as_json=args.json)
+    if report[0].err is not None:
+        return FAILED
+    return DRIFTED if report[0].drifts else AGREES
+
+
+def _fail(code: int, sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return code
+
+
+def _asked(args: argparse.Namespace, config: Config, channel: str) -> Report | None:
+    """Ask for a run and wait for its end; None when it did not come in time."""
+    with closing(Tail(config, KINDS, "reconcile")) as tail:
+        tail.from_end()
+        reason = DRY_RUN if args.dry_run else ""
+        at = send(config, channel, Command.RECONCILE, None, args.actor, reason)
+        with _spinner(f"{channel} is read back"):
+            return _wait(tail, run_id(channel, at), time.monotonic() + args.timeout)
+
+
+def _wait(tail: Tail, name: str, deadline: float) -> Report | None:
+    found: Reconciliation | None = None
+    drifts: list[Drift] = []
+    while time.monotonic() < deadline:
+        for record in tail.read(POLL_S):
+            if record.run_id == name and isinstance(record, Drift):
+                drifts.append(record)
+            elif record.run_id == name:
+                found = record
+                deadline = min(deadline, time.monotonic() + REST_S)
+        if found is not None and len(drifts) >= min(sum(found.drifts.values()), DRIFTS_MAX):
+            break
+    return None if found is None else (found, sorted(drifts, key=order))
+
+
+def last(config: Config, channel: str) -> Report | None:
+    """Return the channel's last run on record, None where there is none; raises `KafkaException`."""
+    with closing(Tail(config, {SYNC_RUN: Reconciliation}, "reconcile")) as tail:
+        tail.from_end(LAST_RUNS)
+        runs = [record for record in _to_the_end(tail) if record.channel == channel]
+    if not runs:
+        return None
+    with closing(Tail(config, {SYNC_DRIFT: Drift}, "reconcile")) as tail:
+        tail.from_time(runs[-1].started_at)
+        drifts = [record for record in _to_the_end(tail) if record.run_id == runs[-1].run_id]
+    return runs[-1], sorted(drifts, key=order)
+
+
+def _to_the_end(tail: Tail) -> Iterator[Any]:
+    deadline = time.monotonic() + STALL_S
+    while tail.unread:
+        yield from tail.read(POLL_S)
+        if time.monotonic() > deadline:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name for it
+
+
+def show(report: Report, *, as_json: bool) -> None:
+    """Print a run and its drifts."""
+    found, drifts = report
+    if as_json:
+        document = {"run": orjson.loads(encode(found)), "drifts": [orjson.loads(encode(drift)) for drift in drifts]}
+        print(orjson.dumps(document).decode())
+        return
+    for line in text(found, drifts):
+        print(line)
+
+
+@contextmanager
+def _spinner(label: str) -> Iterator[None]:
+    """Show on standard error that something is waited for, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(label, total=None)
+        yield

@@ -1,0 +1,73 @@
+"""
+A command's look at topics: from their present end on, or from a time on.  Blocking; nothing is committed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.codec import WireError, decode
+from schemas.config import Config
+from schemas.logs import LIBRARY
+
+METADATA_S = 10.0
+BATCH = 1_000
+
+
+class Tail:
+    """Reads topics; `unread` are the partitions whose end has not been seen."""
+
+    def __init__(self, config: Config, kinds: Mapping[str, type[Any]], group: str) -> None:
+        """Read topics, by name with the type of their records; raises `KafkaException` when no broker answers."""
+        self._consumer = Consumer(
+            config.kafka.consumer(group, enable_partition_eof="true", fetch_wait_max_ms=20), logger=LIBRARY
+        )
+        self._kinds = {config.kafka.topic(name): kind for name, kind in kinds.items()}
+        self.unread: set[tuple[str, int]] = set()
+
+    def places(self) -> list[TopicPartition]:
+        """Return the topics' partitions, without positions."""
+        topics = self._consumer.list_topics(timeout=METADATA_S).topics
+        return [TopicPartition(name, number) for name in self._kinds for number in topics[name].partitions]
+
+    def from_end(self, back: int = 0) -> None:
+        """Read what comes from now on, and so many records (or fewer) before it in each partition."""
+        places = []
+        for place in self.places():
+            low, high = self._consumer.get_watermark_offsets(place, timeout=METADATA_S)
+            places.append(TopicPartition(place.topic, place.partition, max(low, high - back)))
+        self._assign(places)
+
+    def from_time(self, at: int) -> None:
+        """Read what was written at this time, in ms, or later."""
+        asked = [TopicPartition(place.topic, place.partition, at) for place in self.places()]
+        self._assign(self._consumer.offsets_for_times(asked, timeout=METADATA_S))
+
+    def _assign(self, places: list[TopicPartition]) -> None:
+        self.unread = {(place.topic, place.partition) for place in places}
+        self._consumer.assign(places)
+
+    def read(self, wait_s: float) -> Iterator[Any]:
+        """Yield the records that come within this time; those that this version cannot read are left out."""
+        for message in self._consumer.consume(BATCH, wait_s):
+            record = self._record(message)
+            if record is not None:
+                yield record
+
+    def _record(self, message: Message) -> Any:
+        error, topic = message.error(), str(message.topic())
+        if error is None:
+            try:
+                return decode(self._kinds[topic], message.value() or b"")
+            except WireError:
+                return None
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name for it
+            self.unread.discard((topic, int(message.partition() or 0)))
+        elif not error.retriable():
+            raise KafkaException(error)
+        return None
+
+    def close(self) -> None:
+        """Leave."""
+        self._consumer.close()
