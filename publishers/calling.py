@@ -11,7 +11,7 @@ from dataclasses import replace
 from publishers import circuit, fold, push, retry
 from publishers.answers import hidden_units, log_rows
 from publishers.hearing import Hearing
-from publishers.kind import Conversation, Swept
+from publishers.kind import Conversation, Swept, limited
 from publishers.limiter import Limiter
 from publishers.picking import Picker
 from publishers.talks import Talks
@@ -37,10 +37,13 @@ class Calling:
         self.tasks = tasks
         self.hearing = hearing
         self.limiter = Limiter(setup.limits, now)
+        self._by_listing = any(window.per_listing for window in setup.limits[push.TELL])
         self.circuit = circuit.Circuit()
         self.picker = Picker(setup, tasks, hearing.position)
-        self.talks = Talks()
+        self.talks = Talks(setup.scale)
         self.refused: str | None = None
+        self.answered = False
+        """Whether the channel has answered a call of ours since we began."""
         self._unanswered: deque[Call] = deque()
         self._bulk_at = 0
 
@@ -97,15 +100,20 @@ class Calling:
     def _picked(self, now: int, request_id: str) -> Call | None:
         """Return the most urgent call, without the rows whose listings have used up limits of their own."""
         call = self.picker.pick(now, request_id, probe=self.circuit.is_open)
-        if call is None or call.reads:
+        if call is None or call.reads or not self._by_listing:
             return call
-        waits = {row.sku: self.limiter.wait(push.TELL, 0, now, [row.listing.listing_id]) for row in call.rows}
-        for sku, wait in waits.items():
+        named, left = list[str](), dict(call.since)
+        for sku, since in call.since.items():
+            # Together with those before it: several rows of a call may be one listing's.
+            own = [limited(row.listing) for row in call.rows if row.sku == sku]
+            wait = self.limiter.wait(push.TELL, 0, now, [*named, *own])
             if wait > 0:
-                self.tasks.postpone(sku, call.since[sku], now + wait, now)
-        rows = tuple(row for row in call.rows if waits[row.sku] <= 0)
-        since = {row.sku: call.since[row.sku] for row in rows}
-        return replace(call, rows=rows, since=since) if rows else None
+                self.tasks.postpone(sku, since, now + wait, now)
+                del left[sku]
+            else:
+                named += own
+        rows = tuple(row for row in call.rows if row.sku in left)
+        return replace(call, rows=rows, since=left) if rows else None
 
     def _begin(self, call: Call, now: int) -> Call:
         begun = self.talks.begin(call, self._conversation(call), now)
@@ -254,6 +262,7 @@ class Calling:
                 self.tasks.undone(row.listing)
 
     def _back(self, now: int) -> None:
+        self.answered = True
         failures, self.circuit = self.circuit.failures, circuit.Circuit()
         if failures:
             self.tasks.channel_is_back(now)

@@ -1,0 +1,76 @@
+"""Listings with limits of their own: what they have used up stops their rows, and no other's."""
+
+import orjson
+import pytest
+
+from publishers.channels import ebay
+from publishers.push import TELL, Response
+from publishers.work import Call
+from tests.publishers.conftest import Bench, BenchOf
+
+DAY_MS = 86_400_000
+
+
+def listed(bench: Bench, sku: str, number: str, variation: str = "") -> None:
+    """Put a listing, or a variation of one, on the channel."""
+    name = f"{number}/{variation}" if variation else number
+    bench.listing(sku, name, listing=number, inventory_item=sku)
+
+
+def done(call: Call) -> Response:
+    """Answer as eBay does where every item is set."""
+    rows = [{"statusCode": 200, "sku": one["sku"]} for one in orjson.loads(call.request.body)["requests"]]
+    return Response(status=200, body=orjson.dumps({"responses": rows}))
+
+
+@pytest.fixture
+def bench(bench_of: BenchOf) -> Bench:
+    """Return an eBay account with three variations of listing 7, and listing 8; all differ from what is shown."""
+    made = bench_of("ebay")
+    for sku in ("A", "B", "C"):
+        listed(made, sku, "7", sku)
+    listed(made, "D", "8")
+    for sku in ("A", "B", "C", "D"):
+        made.level(sku, 3)
+    return made
+
+
+def test_the_variations_of_a_listing_share_its_limit_within_a_call(bench: Bench) -> None:
+    """One revision is left of listing 7: one of its variations is told, and the other listing; the rest wait."""
+    bench.controller.calling.limiter.restore(TELL, bench.now, 1, bench.now, ["7"] * 249)
+    bench.now += 2_000
+    call = bench.plan()
+    assert isinstance(call, Call)
+    assert sorted(row.listing.ids["listing"] for row in call.rows) == ["7", "8"]
+    bench.answer(call, done(call))
+    assert isinstance(bench.plan(), int)
+    left = {"A", "B", "C", "D"} - {row.sku for row in call.rows}
+    assert len(left) == 2
+    bench.now += DAY_MS + DAY_MS // 64
+    again = bench.plan()
+    assert isinstance(again, Call)
+    assert {row.sku for row in again.rows} == left
+
+
+def test_a_sku_on_two_listings_waits_for_the_one_that_is_used_up(bench: Bench) -> None:
+    """Whichever of its rows comes last, it is not told by halves, and nobody crashes."""
+    listed(bench, "A", "8", "A")
+    bench.controller.calling.limiter.restore(TELL, bench.now, 1, bench.now, ["7"] * 250)
+    bench.now += 2_000
+    call = bench.plan()
+    assert isinstance(call, Call)
+    assert {row.sku for row in call.rows} == {"D"}
+
+
+def test_a_day_of_changes_never_revises_a_listing_more_than_250_times(bench: Bench) -> None:
+    """A change every minute to each of three variations: 4,320 wishes, in no day more than 250 calls for rows."""
+    told: list[int] = []
+    for minute in range(2 * 1_440):
+        bench.now += 60_000
+        for sku in ("A", "B", "C"):
+            bench.level(sku, 1 + minute % 7)
+        while isinstance(call := bench.plan(), Call):
+            told += [bench.now] * sum(row.listing.ids["listing"] == "7" for row in call.rows)
+            bench.answer(call, done(call))
+    assert all(told[place + ebay.LIMITS[TELL][1].amount] - told[place] >= DAY_MS for place in range(len(told) - 250))
+    assert len(told) > 400
