@@ -41,7 +41,6 @@ def intent(old: ChannelLevel | None, rows: Sequence[Row], request_id: str, now: 
             sent_at=now,
             request_id=request_id,
             retired=row.listing.retired,
-            paused=row.paused,
             accepted_at=None,
         )
         for row in rows
@@ -70,10 +69,11 @@ def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
 
 def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
     if isinstance(verdict, Delivered):
-        told = replace(old, shown=row.quantity, shown_at=moment.now, undo=verdict.undo)
+        # Not before: a pause whose call failed would be taken for told where the number shows 0 anyway.
+        told = replace(old, shown=row.quantity, shown_at=moment.now, undo=verdict.undo, paused=row.paused)
         return replace(told, inferred=False, request_id=None)
     if isinstance(verdict, Accepted):
-        return replace(old, accepted_at=moment.now, request_id=None)
+        return replace(old, accepted_at=moment.now, request_id=None, paused=row.paused)
     if isinstance(verdict, Shows):
         return replace(old, shown=verdict.quantity, shown_at=moment.now, inferred=False, request_id=None)
     if isinstance(verdict, Rejected):
