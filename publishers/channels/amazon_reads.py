@@ -24,7 +24,6 @@ from publishers.push import (
     Rejected,
     Request,
     Response,
-    Retry,
     Row,
     Shows,
     Verdict,
@@ -111,8 +110,7 @@ def _shown(skus: Sequence[str], response: Response) -> dict[str, Verdict]:
 
 def _number(item: Object | None, at: int) -> Verdict:
     if item is None:
-        # Not the listing's end for certain: a search may lag behind, and the ladder ends all the same.
-        return Retry("Amazon shows no listing of this SKU")
+        return Rejected("Amazon shows no listing of this SKU")
     number = quantity(item)
     return Rejected("Amazon fulfils this listing out of its own stock") if number is None else Shows(number, at)
 
