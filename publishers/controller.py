@@ -59,7 +59,7 @@ class Controller:
     def level(self, record: StockLevel, now: int) -> None:
         """Take up a level."""
         changed = self.hearing.level(record)
-        self.tasks.heard(record)
+        self.tasks.demand.note(record)
         if not self.active:
             return
         if changed is not None and self.gate is Gate.PUSH:

@@ -6,10 +6,6 @@ from dataclasses import dataclass, replace
 from publishers.push import Answer, Row, Split
 from publishers.tasks import Tasks
 from publishers.work import Call, Purpose, Setup
-from schemas.words import CauseKind
-
-HOT_MS = 60_000
-"""A SKU that an order moved this recently is hot: the channel may be selling it at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +111,7 @@ class Picker:
         )
 
     def _hot(self, sku: str, now: int) -> bool:
-        cause = self.tasks.book.levels[sku].cause
-        return cause.kind is CauseKind.ORDER and cause.received_at > now - HOT_MS
+        return self.tasks.demand.hot(self.tasks.book.levels[sku], now)
 
     def _calm(self, sku: str, now: int) -> bool:
         return not self._hot(sku, now) and not any(map(self._must_read, self.tasks.book.rows(sku)))

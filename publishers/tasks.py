@@ -7,13 +7,11 @@ from itertools import islice
 from publishers import fold
 from publishers.book import Book, told_version
 from publishers.brake import HELD
+from publishers.demand import Demand
 from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue
-from publishers.urgency import Volumes, danger
 from publishers.work import Call, Out, Setup
 from schemas.channel_records import ChannelLevel, Listing, Shown
-from schemas.records import StockLevel
-from schemas.settings import Order
 from schemas.words import Reason, Status
 
 INTENT_MARGIN_MS = 500
@@ -34,7 +32,7 @@ class Tasks:
         self.setup = setup
         self.book = book
         self.queue = WorkQueue()
-        self.volumes = Volumes()
+        self.demand = Demand(setup.order)
         self.out: list[Out] = []
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
         self.letters: dict[str, set[str]] = {Reason.REJECTED: set(), Reason.LADDER_EXHAUSTED: set()}
@@ -147,21 +145,8 @@ class Tasks:
         if (later := self._not_before.pop(sku, 0)) > now:
             self._not_before[sku] = later
             due = max(due, later)
-        urgency = max(self._danger(row, now) for row in rows)
+        urgency = max(self.demand.danger(row, self.book.levels[sku], now) for row in rows)
         self.queue.offer(sku, urgency, waits, due, self.setup.kind.group(rows[0].listing))
-
-    def heard(self, level: StockLevel) -> None:
-        """Take up a level for the order of work, where that counts sales."""
-        if self.setup.order is Order.TOP20:
-            self.volumes.note(level)
-
-    def _danger(self, row: Row, now: int) -> int:
-        """Return how urgent a row is; after a call without an answer the channel may show the higher of two numbers."""
-        level, shown = self.book.levels[row.sku], row.expected
-        if shown is not None and row.unanswered is not None:
-            shown = max(shown, row.unanswered)
-        age, top = now - level.updated_at, self.volumes.top(row.sku)
-        return danger(self.setup.order, level.velocity, row.quantity, shown, age_ms=age, top=top)
 
     def _newer(self, observed: ChannelLevel) -> bool:
         """Return whether the level has changed since it was last told."""

@@ -1,0 +1,98 @@
+"""Which SKUs are hot, and what a publisher tells first in each order of work."""
+
+from dataclasses import replace
+
+import pytest
+
+from publishers.demand import HOT_MS, KEPT_MIN, Demand
+from publishers.push import Row
+from schemas import records
+from schemas.channel_records import Listing
+from schemas.settings import Order
+from schemas.words import CauseKind, Policy
+
+LISTING = Listing(channel="shop", listing_id="1", sku="A")
+
+
+def level(sku: str, at: int, kind: CauseKind, units: int = 1, velocity: int = 0) -> records.StockLevel:
+    """Return a level that an order or an adjustment has moved at `at`."""
+    return records.StockLevel(
+        sku=sku,
+        quantity=5,
+        version=1,
+        paused=None,
+        policy=Policy.REJECT,
+        velocity=velocity,
+        cause=records.Cause(kind=kind, delta=units, received_at=at),
+        source={},
+        updated_at=at,
+    )
+
+
+def row(sku: str, quantity: int, expected: int | None, unanswered: int | None = None) -> Row:
+    """Return a row that is to be told."""
+    return Row(
+        sku=sku,
+        listing=replace(LISTING, sku=sku),
+        quantity=quantity,
+        version=1,
+        expected=expected,
+        unanswered=unanswered,
+    )
+
+
+def test_an_import_does_not_hide_that_a_sku_sells() -> None:
+    """Hot is what was sold within the last minute, whatever has moved the level since."""
+    demand, counted = Demand(Order.RISK), level("A", 5_000, CauseKind.ADJUSTMENT)
+    assert not demand.hot(counted, 6_000)
+    demand.note(level("A", 1_000, CauseKind.ORDER))
+    demand.note(counted)
+    assert demand.hot(counted, 999 + HOT_MS)
+    assert not demand.hot(counted, 1_000 + HOT_MS)
+
+
+def test_a_level_that_nobody_gave_is_hot_by_its_cause() -> None:
+    """A bundle's level is made of its components' and never heard."""
+    demand, sold = Demand(Order.RISK), level("bundle", 1_000, CauseKind.ORDER)
+    assert demand.hot(sold, 999 + HOT_MS)
+    assert not demand.hot(sold, 1_000 + HOT_MS)
+
+
+def test_the_last_sales_of_long_ago_are_forgotten() -> None:
+    """However many SKUs a year sells, those of the last minutes are kept."""
+    demand = Demand(Order.RISK)
+    for n in range(20 * KEPT_MIN):
+        demand.note(level(f"s{n}", n * HOT_MS // 100, CauseKind.ORDER))
+    assert len(demand._sold_at) <= KEPT_MIN + 1
+
+
+def test_a_number_that_was_not_answered_may_be_shown() -> None:
+    """The higher one of what it showed before and what it was told is what may be sold."""
+    demand, sold = Demand(Order.RISK), level("A", 0, CauseKind.ORDER, velocity=60_000)
+    assert demand.danger(row("A", 2, 3, unanswered=9), sold, 0) == demand.danger(row("A", 2, 9), sold, 0)
+    assert demand.danger(row("A", 2, 9, unanswered=3), sold, 0) == demand.danger(row("A", 2, 9), sold, 0)
+    assert demand.danger(row("A", 2, None, unanswered=3), sold, 0) == demand.danger(row("A", 2, None), sold, 0)
+
+
+@pytest.mark.parametrize(
+    ("order", "first"), [(Order.RISK, "danger"), (Order.TOP20, "bestseller"), (Order.FIFO, "neither")]
+)
+def test_each_order_of_work_has_its_own_first(order: Order, first: str) -> None:
+    """The nearest oversell, the best seller, or nobody."""
+    demand = Demand(order)
+    sold = {
+        "danger": level("danger", 0, CauseKind.ORDER, units=5, velocity=90_000),
+        "bestseller": level("bestseller", 0, CauseKind.ORDER, units=500, velocity=1_000),
+    }
+    for n in range(8):
+        demand.note(level(f"s{n}", 0, CauseKind.ORDER, units=1))
+    for one in sold.values():
+        demand.note(one)
+    # Of ten SKUs two are a fifth: the other one is in it as well, so a third rival takes its place.
+    demand.note(level("rival", 0, CauseKind.ORDER, units=400))
+    dangers = {
+        "danger": demand.danger(row("danger", 0, 9), sold["danger"], 0),
+        "bestseller": demand.danger(row("bestseller", 50, 51), sold["bestseller"], 0),
+    }
+    equal = dangers["danger"].bit_length() == dangers["bestseller"].bit_length()
+    assert first == ("neither" if equal else max(dangers, key=lambda sku: dangers[sku]))
