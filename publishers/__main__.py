@@ -79,7 +79,8 @@ def _run(args: argparse.Namespace) -> int:
         raise ConfigError("\n".join(faults))
 
     async def live() -> None:
-        publisher = Publisher(config, channel, Secrets(os.environ), args.instance)
+        path = config_path(args.config, os.environ)
+        publisher = Publisher(config, channel, Secrets(os.environ), args.instance, path)
         await publisher.run(args.host, args.port, lambda line: print(line, flush=True))
 
     asyncio.run(live())

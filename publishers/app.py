@@ -5,15 +5,19 @@ import logging
 import random
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from aiohttp import web
 
 from publishers import retry
+from publishers.alarm import Alarm
 from publishers.book import Book
+from publishers.brake import Brake
 from publishers.channels import GRANTS, KINDS
 from publishers.controller import Controller
 from publishers.credentials import Access
 from publishers.delivery import Delivery
+from publishers.incidents import Incidents
 from publishers.journal import LostError
 from publishers.life import Life, Parts
 from publishers.membership import Membership
@@ -21,6 +25,8 @@ from publishers.metrics import Metrics
 from publishers.push import Account
 from publishers.reader import Reader
 from publishers.shares import limits_of
+from publishers.slack import Messenger
+from publishers.watch import Watcher
 from publishers.work import Gate, Setup
 from schemas.cluster import now_ms
 from schemas.config import Secrets
@@ -61,11 +67,14 @@ def setup(config: Config, channel: Channel) -> Setup:
 class Publisher:
     """One process: standby or active, it serves its health and its metrics all the time."""
 
-    def __init__(self, config: Config, channel: Channel, secrets: Secrets, instance: str | None) -> None:
-        """Wire nothing yet: a life is made when it begins."""
+    def __init__(
+        self, config: Config, channel: Channel, secrets: Secrets, instance: str | None, path: Path | None = None
+    ) -> None:
+        """Wire nothing yet: a life is made when it begins.  The file at `path` is watched for other rules."""
         self.config, self.channel, self.secrets, self.instance = config, channel, secrets, instance
         self.metrics = Metrics(channel.name)
         self.stop, self.wake = asyncio.Event(), asyncio.Event()
+        self.watcher = None if path is None else Watcher(path, config, channel, self.wake)
         self.life: Life | None = None
 
     async def run(self, host: str, port: int, ready: Callable[[str], None]) -> None:
@@ -75,6 +84,7 @@ class Publisher:
             loop.add_signal_handler(name, self.end)
         runner = web.AppRunner(self._application(), access_log=None)
         await runner.setup()
+        watching = None if self.watcher is None else asyncio.create_task(self.watcher.run())
         try:
             site = web.TCPSite(runner, host, port)
             await site.start()
@@ -82,6 +92,8 @@ class Publisher:
             ready(f"READY {host}:{port}")
             await self._live()
         finally:
+            if watching is not None:
+                watching.cancel()
             await runner.cleanup()
 
     def end(self) -> None:
@@ -100,9 +112,12 @@ class Publisher:
                     await asyncio.sleep(REST_S)
 
     def _life(self, delivery: Delivery) -> Life:
-        config, channel = self.config, self.channel
+        config, channel = self.config, self.watcher.channel if self.watcher else self.channel
+        incidents = Incidents(channel.name, config.publishers.time_scale)
         kind = KINDS[channel.kind]
-        book = Book(channel.name, channel.rules_for, kind, scale=config.publishers.time_scale)
+        book = Book(
+            channel.name, channel.rules_for, kind, Brake(channel.brake_percent), scale=config.publishers.time_scale
+        )
         return Life(
             Parts(
                 config=config,
@@ -112,6 +127,7 @@ class Publisher:
                 membership=Membership(config, channel.name, self.wake, self.instance),
                 access=Access(channel, kind, GRANTS.get(channel.kind), self.secrets, delivery),
                 metrics=self.metrics,
+                alarm=Alarm(incidents, Messenger(config.publishers, self.secrets, self.wake), self.watcher),
                 wake=self.wake,
                 stop=self.stop,
             )
@@ -147,5 +163,7 @@ class Publisher:
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         life = self.life
+        if life:
+            life.parts.alarm.measure(self.metrics, now_ms())
         shown = self.metrics.show(life.controller, life.parts.reader.undecodable, now_ms()) if life else b""
         return web.Response(body=shown, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from publishers.work import Out
-from schemas.channel_records import ChannelLevel, Drift, Reconciliation, SyncLog
+from schemas.channel_records import ChannelLevel, Drift, Incident, Reconciliation, SyncLog
 from schemas.codec import encode
 from schemas.events import headers
 from schemas.logs import LIBRARY
 from schemas.settings import Config
-from schemas.topics import STOCK_DEADLETTER, SYNC_DRIFT, SYNC_LOG, SYNC_RUN, channel_level
+from schemas.topics import STOCK_DEADLETTER, SYNC_DRIFT, SYNC_INCIDENT, SYNC_LOG, SYNC_RUN, channel_level
 
 OPEN_S = 3.0
 """How long one attempt to take over the transactional id may take."""
@@ -113,6 +113,8 @@ class Journal:
             return SYNC_LOG, record.sku.encode(), f"{record.call_id}@{record.listing_id}"
         if isinstance(record, Drift):
             return SYNC_DRIFT, (record.sku or record.listing_id).encode(), f"{record.listing_id}@{record.seen_at}"
+        if isinstance(record, Incident):
+            return SYNC_INCIDENT, f"{record.channel}|{record.kind}".encode(), f"{record.incident_id}@{record.at}"
         if isinstance(record, Reconciliation):
             return SYNC_RUN, record.channel.encode(), record.run_id
         return STOCK_DEADLETTER, (record.sku or "").encode(), record.dead_letter_id

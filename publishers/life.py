@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
+from publishers.alarm import Alarm
 from publishers.controller import Controller
 from publishers.credentials import Access, WithheldError
 from publishers.journal import Journal, LostError
@@ -24,11 +25,11 @@ from publishers.metrics import Metrics
 from publishers.push import Accepted, Answer, Delivered, Response
 from publishers.reader import Item, Place, Reader
 from publishers.work import Call, Gate, Purpose
-from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
+from schemas.channel_records import ChannelLevel, Incident, Listing, PublisherCommand, Watermark
 from schemas.cluster import now_ms
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
-from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_LEVEL, channel_level
+from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_LEVEL, SYNC_INCIDENT, channel_level
 from schemas.words import Command
 
 FRESH_MS = 2_000
@@ -42,7 +43,7 @@ STANDBY_S = 1.0
 SHADOW_LOG_MS = 10_000
 TAKEN = (Delivered, Accepted)
 """The verdicts whose lag is measured."""
-ONCE = (Command.REPLAY, Command.RECONCILE)
+ONCE = (Command.REPLAY, Command.DISCARD, Command.BRAKE_RELEASE, Command.RECONCILE)
 """The commands that are executed once, by whoever is active, and not folded into how things stand."""
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Parts:
     membership: Membership
     access: Access
     metrics: Metrics
+    alarm: Alarm
     wake: asyncio.Event
     stop: asyncio.Event
 
@@ -78,6 +80,7 @@ class Life:
         self._done: int | None = None
         self._shadow_logged = 0
         self._executed = 0
+        self._rules = 0
         self._answered: deque[tuple[Call, Response | WithheldError, int]] = deque()
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -94,7 +97,7 @@ class Life:
             self.controller.active = False
             for task in self._sending:
                 task.cancel()
-            await asyncio.gather(*self._sending, return_exceptions=True)
+            await asyncio.gather(*self._sending, self.parts.alarm.end(), return_exceptions=True)
             await asyncio.to_thread(self.parts.membership.close)
             await asyncio.to_thread(self.parts.reader.close)
             self._threads.shutdown(wait=True)
@@ -116,7 +119,7 @@ class Life:
         try:
             # In this order: the level of every outcome before that end is then among the levels.
             outcomes = await asyncio.to_thread(parts.reader.ends, ORDER_OUTCOME)
-            for name in (STOCK_LEVEL, channel_level(parts.channel)):
+            for name in (STOCK_LEVEL, channel_level(parts.channel), SYNC_INCIDENT):
                 await self._pass(await asyncio.to_thread(parts.reader.ends, name))
         except (KafkaException, TimeoutError) as error:
             raise LostError(f"the end of the tables is not known: {error}") from None
@@ -124,6 +127,7 @@ class Life:
         ends = {partition: end for (_, partition), end in outcomes.items()}
         parts.reader.hear(self.controller.hearing.listen_from(ends))
         await self._pass(outcomes)
+        parts.alarm.begin(self.controller)
         self.controller.activate(now_ms())
         for offset, command in self._replays:
             if offset >= parts.membership.executed:
@@ -158,7 +162,9 @@ class Life:
         while self._answered:
             self._take_up(*self._answered.popleft())
         step = self.controller.plan(now_ms(), uuid.uuid4().hex)
+        self.parts.alarm.look(self.controller, now_ms())
         await self._commit()
+        self.parts.alarm.offer(now_ms())
         if isinstance(step, Call):
             await self._send(step)
         elif not self._answered:
@@ -248,6 +254,10 @@ class Life:
             if failed is not None:
                 raise LostError(f"reading from Kafka ended: {failed}")
         now = now_ms()
+        watcher = self.parts.alarm.watcher
+        if watcher is not None and watcher.taken > self._rules:
+            self._rules = watcher.taken
+            self.controller.rules(watcher.channel, now)
         for number, item in enumerate(self.parts.reader.drain(), start=1):
             self._input(item, now)
             if number % SLICE == 0:
@@ -264,6 +274,8 @@ class Life:
                 controller.observed(value)
             case Watermark():
                 controller.watermark(value, now)
+            case Incident():
+                self.parts.alarm.load(value)
             case PublisherCommand():
                 self._command(item.offset, value)
             case Listing() | None if item.topic == LISTING:

@@ -1,6 +1,6 @@
 """What a publisher measures, by channel."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -8,7 +8,7 @@ from publishers.controller import Controller
 from publishers.findings import Findings
 from publishers.push import NAMES, Answer, Response, Throttled
 from publishers.work import Call, Gate
-from schemas.words import Status
+from schemas.words import IncidentKind, Status
 
 LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 8, 15, 30, 60, 300, 900)
 
@@ -56,7 +56,13 @@ class Metrics:
         self._dirty = gauge("dirty_skus", "SKUs whose number differs from what the channel shows.")
         self._oldest = gauge("oldest_dirty_seconds", "How long the SKU that differs longest has differed.")
         self._circuit = gauge("circuit_open", "1 while only probes are sent.")
-        self._dead = gauge("dead_skus", "SKUs that were given up.")
+        self._dead = gauge("dead_skus", "SKUs that were given up and whose dead letters are open.")
+        self._held = gauge("held_count", "Listings whose 0 the brake holds.")
+        self._untold = gauge("untold_count", "Incidents whose beginning or end nobody has been told of yet.")
+        self._rules = gauge("rules_refused", "1 while the newest configuration is refused and older rules hold.")
+        self._incidents = Gauge(
+            "lastunit_publisher_incidents_count", "Open incidents by kind.", [*of, "kind"], registry=self.registry
+        )
         self._retrying = gauge("retrying_skus", "SKUs that wait for their next attempt.")
         self._hidden = gauge("hidden_units", "Units that the channel has sold and whose orders have not arrived.")
         self._active = gauge("active", "1 in the process that tells this channel.")
@@ -72,6 +78,13 @@ class Metrics:
             registry=self.registry,
         )
         self._counted = Findings(channel), dict[str, int]()
+
+    def incidents(self, opened: Collection[IncidentKind], untold: int, *, refused: bool) -> None:
+        """Show which incidents are open, how many are untold, and whether a configuration is refused."""
+        for kind in IncidentKind:
+            self._incidents.labels(self._channel, kind).set(kind in opened)
+        self._untold.labels(self._channel).set(untold)
+        self._rules.labels(self._channel).set(refused)
 
     def requested(self, call: Call, response: Response, duration_ms: int) -> None:
         """Count a request; a call may take several."""
@@ -97,7 +110,8 @@ class Metrics:
             self._dirty: len(tasks.queue),
             self._oldest: 0 if oldest is None else max(0, now - oldest) / 1_000,
             self._circuit: controller.calling.circuit.is_open,
-            self._dead: len(tasks.troubled[Status.DEAD]),
+            self._dead: sum(map(len, tasks.letters.values())),
+            self._held: len(tasks.book.brake.held),
             self._retrying: len(tasks.troubled[Status.RETRYING]),
             self._hidden: sum(tasks.book.observed[sku].hidden for sku in tasks.book.hiding),
             self._active: controller.active,

@@ -23,7 +23,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Watermark
+from schemas.channel_records import ChannelLevel, Incident, Listing, PublisherCommand, Watermark
 from schemas.cluster import now_ms
 from schemas.codec import WireError, decode
 from schemas.logs import LIBRARY
@@ -34,6 +34,7 @@ from schemas.topics import (
     LISTING,
     ORDER_OUTCOME,
     STOCK_LEVEL,
+    SYNC_INCIDENT,
     channel_level,
     publisher_command,
 )
@@ -85,6 +86,7 @@ class Reader(threading.Thread):
             STOCK_LEVEL: StockLevel,
             LISTING: Listing,
             INGEST_WATERMARK: Watermark,
+            SYNC_INCIDENT: Incident,
             ORDER_OUTCOME: OrderOutcome,
             channel_level(channel): ChannelLevel,
             publisher_command(channel): PublisherCommand,
@@ -187,7 +189,8 @@ class Reader(threading.Thread):
         real = self._config.kafka.topic(name)
         # An admin client's own connection: asked over the reading consumer's, the answer hangs behind its fetches.
         admin = AdminClient(self._config.kafka.client(), logger=LIBRARY)
-        asked = {(name, number): TopicPartition(real, number) for number in range(self._config.kafka.partitions)}
+        count = 1 if name == SYNC_INCIDENT else self._config.kafka.partitions
+        asked = {(name, number): TopicPartition(real, number) for number in range(count)}
         newest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the library has no types here
         latest = dict.fromkeys(asked.values(), newest)
         found = admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=METADATA_S)

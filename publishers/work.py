@@ -7,7 +7,7 @@ from enum import StrEnum
 from publishers.kind import Kind
 from publishers.limiter import Window
 from publishers.push import Account, Request, Row
-from schemas.channel_records import ChannelLevel, Drift, Reconciliation, SyncLog
+from schemas.channel_records import ChannelLevel, Drift, Incident, Reconciliation, SyncLog
 from schemas.records import DeadLetter
 from schemas.settings import Order
 from schemas.words import Command
@@ -102,5 +102,5 @@ class Call:
 ASIDE = (Purpose.SWEEP, Purpose.LOOK)
 """The purposes of calls that stand beside the work: they take no lane, and no SKU waits for them."""
 
-Out = ChannelLevel | SyncLog | DeadLetter | Drift | Reconciliation
+Out = ChannelLevel | SyncLog | DeadLetter | Drift | Reconciliation | Incident
 """A record to be written in the next transaction."""
