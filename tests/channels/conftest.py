@@ -233,6 +233,7 @@ def call(request: Request, wanted: dict[str, Any]) -> dict[str, Any]:
         "headers": lambda: dict(request.headers),
         "body": lambda: json.loads(request.body),
         "variables": lambda: json.loads(request.body)["variables"],
+        "text": request.body.decode,
     }
     return {name: parts[name]() for name in wanted}
 
@@ -243,17 +244,15 @@ def judges() -> Callable[[Push, Callable[[int], list[Row]], Path], None]:
     Return a check: a kind judges the answers in a file as it says, row by row, what they say of the limits included.
 
     A file holds `response` or `responses`; `calls`, where given, are the requests.  `reads` asks instead of telling.
-    `paused` and `undo` hold for all rows: those travel apart.
+    `paused`, `undo` and `unanswered` hold for all rows: those travel apart.  `expected` is by row.
     """
 
     def check(kind: Push, rows: Callable[[int], list[Row]], path: Path) -> None:
         case = json.loads(path.read_text(encoding="utf-8"))
-        asked = [
-            replace(
-                row, paused=case.get("paused", False), undo=case.get("undo"), quantity=case.get("told", row.quantity)
-            )
-            for row in rows(case["rows"])
-        ]
+        shared = {name: case[name] for name in ("paused", "undo", "unanswered") if name in case}
+        asked = [replace(row, quantity=case.get("told", row.quantity), **shared) for row in rows(case["rows"])]
+        if "expected" in case:
+            asked = [replace(row, expected=number) for row, number in zip(asked, case["expected"], strict=True)]
         account = Account(**case.get("account", {"api_version": "2026-10", "location": "gid://shopify/Location/1"}))
         conversation = kind.read(asked, account) if case.get("reads") else kind.tell(asked, account, "r1")
         made, answer = talk(conversation, map(response, case.get("responses") or [case["response"]]))
