@@ -73,7 +73,7 @@ class Run:
             ended_at=now,
             shown=self.shown,
             left_out=self.left_out,
-            drifts=dict(self.drifts),
+            drifts={str(cause): count for cause, count in self.drifts.items()},
             err=self.err,
         )
 

@@ -15,6 +15,7 @@ from publishers.readback import PASSED_MARGIN_MS, WRITE_MARGIN_MS
 from publishers.reconcile import AGAIN_MS, FIRST_MS
 from publishers.work import Call, Gate, Setup
 from schemas.channel_records import ChannelLevel, Drift, PublisherCommand, Reconciliation, Shown
+from schemas.codec import decode, encode
 from schemas.settings import Rules
 from schemas.words import Command, DriftAction, DriftCause, Status
 from tests.publishers.conftest import Bench
@@ -71,12 +72,12 @@ class Desk:
         pytest.fail("the run never ends")
 
     def runs(self) -> list[Reconciliation]:
-        """Return the runs that were written."""
-        return [one for one in self.bench.out if isinstance(one, Reconciliation)]
+        """Return the runs as they were written."""
+        return [decode(Reconciliation, encode(one)) for one in self.bench.out if isinstance(one, Reconciliation)]
 
     def drifts(self) -> list[Drift]:
-        """Return the drifts that were written."""
-        return [one for one in self.bench.out if isinstance(one, Drift)]
+        """Return the drifts as they were written."""
+        return [decode(Drift, encode(one)) for one in self.bench.out if isinstance(one, Drift)]
 
     def found(self) -> list[tuple[str | None, int | None, DriftCause, DriftAction]]:
         """Return the drifts in short."""
