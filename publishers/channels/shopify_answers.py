@@ -123,12 +123,17 @@ def envelope(response: Response) -> Envelope:
 
 def hints(cost: Any, bucket: str, *, costs: bool = True) -> tuple[Hint, ...]:
     """
-    Return what an answer says of the points that the app has in this shop.
+    Return what an answer says of the points that the app has in this shop; nothing where that cannot be read.
 
     With `costs` its own cost is told too: it is that of the call with which every conversation of this bucket begins.
     """
-    if not cost:
+    try:
+        return _hints(cost, bucket, costs=costs) if cost else ()
+    except UNREADABLE:
         return ()
+
+
+def _hints(cost: Any, bucket: str, *, costs: bool) -> tuple[Hint, ...]:
     status, asked = cost.get("throttleStatus") or {}, cost.get("requestedQueryCost") if costs else None
     left, rate = status.get("currentlyAvailable"), status.get("restoreRate")
     return (
