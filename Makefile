@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test check bench faults chaos kills mutation lock clean
+.PHONY: help demo test check bench faults chaos kills pace mutation lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +42,9 @@ faults: .venv/dev ## break brokers, workers, links and disks; ARGS="--minutes 30
 
 kills: .venv/dev ## publishers killed with SIGKILL while levels stream; ARGS="--kills 30 --calls 5000 --seed 7"
 	@$(BIN)/python tests/kills/run.py $(ARGS)
+
+pace: .venv/dev ## orders at four shops, and how soon the others know; ARGS="--orders 847 --minutes 10 --seed 1"
+	@$(BIN)/python tests/pace/run.py $(ARGS)
 
 chaos: .venv/dev ## orders of every channel in bad weather, judged; ARGS="--minutes 10 --seed 7 --orders 5000"
 	@$(BIN)/python tests/chaos/run.py $(ARGS)
