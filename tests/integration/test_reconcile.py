@@ -1,0 +1,170 @@
+"""Reconciliation against a real Kafka and the stand-ins: what drifted is found, named and put right."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+
+from compose.runner.child import Child
+from compose.runner.processes import HOME
+from schemas import channel_records, topics
+from schemas.cluster import now_ms
+from schemas.ids import listing_key
+from schemas.words import Status
+from tests.integration import test_publisher as base
+
+rig_of = base.rig_of
+"""The fixture: pytest finds it by this name."""
+KINDS = ("shopify", "woocommerce")
+MARGIN_S = 5.1
+"""How long after our last write a look counts, and a little."""
+Rigs = Mapping[str, base.Rig]
+OURS = ("RAISED", "LOWERED", "MISSED", "QUIET")
+BEFORE = {"RAISED": 50, "LOWERED": 4, "MISSED": 8, "QUIET": 10, "STRANGER": 0}
+SEEN = {
+    ("RAISED", 50, "edited_by_hand"),
+    ("LOWERED", 4, "missed_order"),
+    ("MISSED", 8, "missed_order"),
+    (None, 0, "unmapped"),
+    ("GONE", None, "not_shown"),
+}
+
+
+@pytest.fixture
+def rigs(rig_of: base.RigOf) -> Rigs:
+    """Return a rig of each kind; a sale's way to us is shortened."""
+    made = {kind: rig_of(kind) for kind in KINDS}
+    for rig in made.values():
+        with rig.path.open("a") as file:
+            file.write("\n[publishers]\ntime_scale = 50\n")
+    return made
+
+
+def commands(rigs: Rigs, *more: str) -> dict[str, tuple[int, str, str]]:
+    """Run `reconcile` for all at once; returns exit codes, outputs and complaints by kind."""
+    argv = (sys.executable, "-m", "publishers", "reconcile", "shop", *more)
+    begun = {
+        kind: subprocess.Popen(
+            (*argv, "--config", str(rig.path)), cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for kind, rig in rigs.items()
+    }
+    ended = {kind: (child, *child.communicate(timeout=60)) for kind, child in begun.items()}
+    return {kind: (child.returncode, out, err) for kind, (child, out, err) in ended.items()}
+
+
+def found(document: Mapping[str, Any]) -> set[tuple[str | None, int | None, str, str]]:
+    """Return the drifts of a report in short."""
+    return {(one["sku"], one["shown"], one["cause"], one["action"]) for one in document["drifts"]}
+
+
+def prepare(rig: base.Rig) -> None:
+    """List and level four SKUs, one of them is not at the channel, and one of the channel's is not with us."""
+    rig.catalogue([{"sku": sku} for sku in OURS])
+    rig.control("catalogue", {"products": [{"sku": "STRANGER"}]})
+    quiet = rig.listings["QUIET"]
+    gone = channel_records.Listing(
+        channel="shop", listing_id="999", sku="GONE", ids=dict.fromkeys(quiet.ids, "999"), retired=False
+    )
+    rig.write(topics.LISTING, listing_key("shop", "999"), gone)
+    rig.levels(dict.fromkeys(OURS, 10))
+
+
+def drift(rig: base.Rig) -> None:
+    """Let two numbers be edited by hand, and one unit sold without a word to us."""
+    rig.control("level", {"sku": "RAISED", "qty": 50})
+    rig.control("level", {"sku": "LOWERED", "qty": 4})
+    rig.control("sell", {"sku": "MISSED", "qty": 2, "order_id": "1"})
+
+
+def polled(rig: base.Rig) -> None:
+    """Let the order poll pass, with the missed order."""
+    rig.ordered("MISSED", 8, 2, "shop_1_1", ordered_at=now_ms() - 2_000)
+    mark = channel_records.Watermark(channel="shop", through=now_ms() + 60_000, at=now_ms())
+    rig.write(topics.INGEST_WATERMARK, b"shop", mark)
+    rig.producer.flush()
+
+
+def in_step(rig: base.Rig) -> bool:
+    """Return whether every SKU that the channel shows is told."""
+    records = rig.observed()
+    return all(records[sku].status is Status.IN_STEP for sku in OURS)
+
+
+def test_drifts_are_found_named_and_put_right(rigs: Rigs, eventually: base.Eventually) -> None:
+    """
+    A dry run shows all and changes nothing.  The next lowers at once what was raised; what is too low waits for the
+    order poll: a missed order then explains one number, and the other is raised again.
+    """
+    publishers = {}
+    for kind, rig in rigs.items():
+        prepare(rig)
+        publishers[kind] = rig.start()
+    for rig in rigs.values():
+        eventually(partial(rig.show, {**BEFORE, **dict.fromkeys(OURS, 10)}))
+        eventually(partial(in_step, rig))
+    time.sleep(MARGIN_S)
+    for rig in rigs.values():
+        drift(rig)
+    _dry_run(rigs)
+    _run(rigs, eventually)
+    for rig in rigs.values():
+        polled(rig)
+    wanted = {**BEFORE, "RAISED": 10, "LOWERED": 10}
+    for kind, rig in rigs.items():
+        eventually(partial(rig.show, wanted))
+        _settled(rig, publishers[kind], eventually)
+
+
+def _dry_run(rigs: Rigs) -> None:
+    pushes = {kind: rig.pushes() for kind, rig in rigs.items()}
+    records = {kind: rig.observed() for kind, rig in rigs.items()}
+    for kind, (code, out, err) in commands(rigs, "--dry-run", "--json").items():
+        assert (code, err) == (1, "")
+        report, rig = json.loads(out), rigs[kind]
+        assert report["run"]["dryRun"]
+        assert {row[:3] for row in found(report)} == SEEN
+        assert {row[3] for row in found(report)} == {"none", "waits"}
+        assert report["run"]["drifts"] == {"edited_by_hand": 1, "missed_order": 2, "unmapped": 1, "not_shown": 1}
+        assert (rig.shows(), rig.pushes(), rig.observed()) == (BEFORE, pushes[kind], records[kind])
+
+
+def _run(rigs: Rigs, eventually: base.Eventually) -> None:
+    ended = commands(rigs)
+    for kind, (code, out, err) in ended.items():
+        assert (code, err) == (1, "")
+        assert ["RAISED", "50", "10", "10", "edited_by_hand", "corrected"] in [
+            [cell for number, cell in enumerate(line.split()) if number != 1] for line in out.splitlines()
+        ]
+        eventually(partial(rigs[kind].show, {**BEFORE, "RAISED": 10}))
+    code, again, _ = commands({"shopify": rigs["shopify"]}, "--last", "--json")["shopify"]
+    report = json.loads(again)
+    assert code == 1
+    assert {row[:3] for row in found(report)} == SEEN
+    assert not report["run"]["dryRun"]
+    assert report["run"]["runId"] in ended["shopify"][1]
+
+
+def _settled(rig: base.Rig, publisher: Child, eventually: base.Eventually) -> None:
+    """Look at the last words about what waited, and at the metric that counts all."""
+
+    def last() -> dict[str, tuple[str, str]]:
+        drifts = sorted(rig.read(topics.SYNC_DRIFT, channel_records.Drift), key=lambda one: one.at)
+        return {one.sku: (one.cause, one.action) for one in drifts if one.sku in ("LOWERED", "MISSED")}
+
+    eventually(lambda: last() == {"LOWERED": ("edited_by_hand", "corrected"), "MISSED": ("missed_order", "none")})
+    assert rig.metric(publisher, "lastunit_publisher_drifts_total") == 2 * len(SEEN) + 2
+
+
+def test_nobody_answers(rigs: Rigs) -> None:
+    """The command says what to do, with a code of its own; so it does where no run is on record."""
+    one = {"shopify": rigs["shopify"]}
+    waited, last = commands(one, "--timeout", "1")["shopify"], commands(one, "--last")["shopify"]
+    assert (waited[0], last[0]) == (3, 3)
+    assert "see that one is running and active" in waited[2]
+    assert "leave out --last" in last[2]
