@@ -30,9 +30,16 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     tell.add_argument("channel")
     tell.add_argument("what", choices=[str(command) for command in COMMANDS])
     tell.add_argument("--config")
-    tell.add_argument("--sku", help="this SKU only (replay)")
+    tell.add_argument("--sku", help="this SKU only (replay, discard)")
     tell.add_argument("--actor", default="cli")
+    tell.add_argument("--reason", default="", help="for the record")
     tell.set_defaults(run=_command)
+    dlq = commands.add_parser("dlq", help="the SKUs that were given up: list, show, replay, discard")
+    if "dlq" in argv[:1]:
+        from publishers import dlq_cli
+
+        dlq_cli.add_arguments(dlq)
+        dlq.set_defaults(run=dlq_cli.run)
     back = commands.add_parser("reconcile", help="read back all that a channel shows, and name what drifted")
     if "reconcile" in argv[:1]:
         from publishers import reconcile_cli
@@ -92,7 +99,7 @@ def _command(args: argparse.Namespace) -> int:
 
     config, channel = _configured(args)
     try:
-        send(config, channel.name, Command(args.what), args.sku, args.actor)
+        send(config, channel.name, Command(args.what), args.sku, args.actor, args.reason)
     except UnsentError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,23 +3,29 @@
 
 `enable`, `shadow` and `stop` hold until the next of them: every publisher reads the command topic from its start and
 folds them, after the configuration's `mode`.  The topic keeps 7 days, what shall last belongs in the configuration.
-A `replay` is executed once: its position is committed with the records that it caused.
+The others are executed once: their position is committed with the records that they caused.
 """
+
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.channel_records import PublisherCommand
 from schemas.cluster import now_ms
 from schemas.codec import encode
-from schemas.events import headers
+from schemas.events import Headers, headers
 from schemas.logs import LIBRARY
 from schemas.settings import Config
 from schemas.topics import publisher_command
 from schemas.words import Command
 
 SENT_WITHIN_S = 30.0
-COMMANDS = (Command.REPLAY, Command.ENABLE, Command.SHADOW, Command.STOP)
+COMMANDS = tuple(Command)
 """What the publisher executes."""
+BATCH = 1_000
+"""After how many records the client's queue is let drain."""
+Advance = Callable[[int], None]
+"""Called with how many steps have been done."""
 
 
 class UnsentError(Exception):
@@ -29,6 +35,12 @@ class UnsentError(Exception):
 def send(config: Config, channel: str, command: Command, sku: str | None, actor: str, reason: str = "") -> int:
     """Write the command's record and wait until Kafka has it; returns its time.  Raises `UnsentError` if it has not."""
     record = PublisherCommand(command=command, sku=sku, actor=actor, reason=reason, at=now_ms())
+    send_all(config, channel, [record], lambda _count: None)
+    return record.at
+
+
+def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], advance: Advance) -> None:
+    """Write commands in their order and wait until Kafka has them all; raises `UnsentError` if it has not."""
     failures: list[str] = []
 
     def written(error: KafkaError | None, _message: Message) -> None:
@@ -37,15 +49,23 @@ def send(config: Config, channel: str, command: Command, sku: str | None, actor:
 
     name = publisher_command(channel)
     producer = Producer(config.kafka.producer(), logger=LIBRARY)
-    producer.produce(
-        config.kafka.topic(name),
-        key=sku,
-        value=encode(record),
-        headers=[*headers(name, f"{command}@{record.at}", "/publishers/command", sku or "", record.at)],
-        on_delivery=written,
-    )
+    for number, record in enumerate(records, start=1):
+        producer.produce(
+            config.kafka.topic(name),
+            key=record.sku,
+            value=encode(record),
+            headers=[*_headers(name, record)],
+            on_delivery=written,
+        )
+        advance(1)
+        if number % BATCH == 0:
+            producer.flush(SENT_WITHIN_S)
     if producer.flush(SENT_WITHIN_S):
         failures.append(f"no answer within {SENT_WITHIN_S:g} s")
     if failures:
         raise UnsentError(f"the command was not written: {failures[0]}")
-    return record.at
+
+
+def _headers(name: str, record: PublisherCommand) -> Headers:
+    sku = record.sku or ""
+    return headers(name, f"{record.command}@{record.at}@{sku}", "/publishers/command", sku, record.at)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from publishers.table import table
 from schemas.channel_records import Drift, Reconciliation
 
 ROWS_MAX = 200
@@ -15,7 +16,7 @@ def text(run: Reconciliation, drifts: Sequence[Drift]) -> Iterator[str]:
     yield _summary(run)
     if drifts:
         yield ""
-        yield from _table([HEAD, *(_cells(drift) for drift in drifts[:ROWS_MAX])])
+        yield from table([HEAD, *(_cells(drift) for drift in drifts[:ROWS_MAX])])
     total = sum(run.drifts.values())
     if total > len(drifts[:ROWS_MAX]):
         yield f"and {total - len(drifts[:ROWS_MAX])} more; --json prints up to 10,000"
@@ -39,12 +40,6 @@ def _cells(drift: Drift) -> tuple[str, ...]:
 
 def _number(value: int | None) -> str:
     return "-" if value is None else str(value)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def order(drift: Drift) -> tuple[Any, ...]:

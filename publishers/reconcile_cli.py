@@ -9,10 +9,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any
 
 import orjson
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -31,8 +30,6 @@ TIMEOUT_S = 300.0
 POLL_S = 0.2
 REST_S = 10.0
 """How long after a run's record its drifts may come: they were written before it, in other partitions."""
-STALL_S = 60.0
-"""How long the end of the topics may take to be read."""
 LAST_RUNS = 10_000
 """How many records of runs, of all channels, are searched for a channel's last one."""
 KINDS = {SYNC_RUN: Reconciliation, SYNC_DRIFT: Drift}
@@ -104,21 +101,13 @@ def last(config: Config, channel: str) -> Report | None:
     """Return the channel's last run on record, None where there is none; raises `KafkaException`."""
     with closing(Tail(config, {SYNC_RUN: Reconciliation}, "reconcile")) as tail:
         tail.from_end(LAST_RUNS)
-        runs = [record for record in _to_the_end(tail) if record.channel == channel]
+        runs = [record for record in tail.rest() if record.channel == channel]
     if not runs:
         return None
     with closing(Tail(config, {SYNC_DRIFT: Drift}, "reconcile")) as tail:
         tail.from_time(runs[-1].started_at)
-        drifts = [record for record in _to_the_end(tail) if record.run_id == runs[-1].run_id]
+        drifts = [record for record in tail.rest() if record.run_id == runs[-1].run_id]
     return runs[-1], sorted(drifts, key=order)
-
-
-def _to_the_end(tail: Tail) -> Iterator[Any]:
-    deadline = time.monotonic() + STALL_S
-    while tail.unread:
-        yield from tail.read(POLL_S)
-        if time.monotonic() > deadline:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name for it
 
 
 def show(report: Report, *, as_json: bool) -> None:

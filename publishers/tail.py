@@ -2,6 +2,7 @@
 A command's look at topics: from their present end on, or from a time on.  Blocking; nothing is committed.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from schemas.logs import LIBRARY
 
 METADATA_S = 10.0
 BATCH = 1_000
+POLL_S = 0.2
+STALL_S = 60.0
+"""How long the end of the topics may be out of sight while nothing comes."""
 
 
 class Tail:
@@ -54,6 +58,16 @@ class Tail:
             record = self._record(message)
             if record is not None:
                 yield record
+
+    def rest(self) -> Iterator[Any]:
+        """Yield what there is to the end of every partition; raises `KafkaException` where nothing comes any more."""
+        deadline = time.monotonic() + STALL_S
+        while self.unread:
+            for record in self.read(POLL_S):
+                yield record
+                deadline = time.monotonic() + STALL_S
+            if time.monotonic() > deadline:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
 
     def _record(self, message: Message) -> Any:
         error, topic = message.error(), str(message.topic())
