@@ -63,7 +63,31 @@ def test_the_last_sales_of_long_ago_are_forgotten() -> None:
     demand = Demand(Order.RISK)
     for n in range(20 * KEPT_MIN):
         demand.note(level(f"s{n}", n * HOT_MS // 100, CauseKind.ORDER))
-    assert len(demand._sold_at) <= KEPT_MIN + 1
+    assert len(demand._sold) <= KEPT_MIN + 1
+
+
+def test_a_flash_sale_is_seen_within_seconds() -> None:
+    """Ten sales in half a minute are a rate of hundreds an hour, whatever the figure of the last hours says."""
+    demand, started = Demand(Order.RISK), 10**9
+    for n in range(10):
+        demand.note(level("A", started + 3_000 * n, CauseKind.ORDER, velocity=7_000))
+    sold = level("A", started + 30_000, CauseKind.ORDER, velocity=7_000)
+    fast = demand.danger(row("A", 3, 4), sold, started + 30_000)
+    known = Demand(Order.RISK).danger(row("A", 3, 4), replace(sold, velocity=350_000), started + 30_000)
+    assert fast == pytest.approx(known, rel=0.05)
+
+
+def test_a_hot_sku_is_in_danger_however_much_is_left() -> None:
+    """Before one that sells a unit an hour where nothing is left, after one that sells four."""
+    demand, sold = Demand(Order.RISK), level("A", 10**9, CauseKind.ORDER)
+    demand.note(sold)
+    hot = demand.danger(row("A", 5_000, 5_001), sold, 10**9)
+    slow, fast = (
+        demand.danger(row("B", 0, 9), level("B", 10**9, CauseKind.ADJUSTMENT, velocity=velocity), 10**9)
+        for velocity in (1_000, 4_000)
+    )
+    assert slow < hot < fast
+    assert demand.danger(row("A", 5_000, 5_001), sold, 10**9 + HOT_MS) < slow
 
 
 def test_a_number_that_was_not_answered_may_be_shown() -> None:
