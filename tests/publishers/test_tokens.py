@@ -103,8 +103,8 @@ async def test_a_token_is_renewed_before_its_end_and_used_meanwhile() -> None:
 
     desk.before = held
     renewing = asyncio.create_task(value(tokens))
-    await begun.wait()
-    assert await value(tokens) == "t1"
+    await asyncio.wait_for(begun.wait(), 10)
+    assert await asyncio.wait_for(value(tokens), 10) == "t1"
     go.set()
     assert (await renewing, await value(tokens), len(desk.asked)) == ("t2", "t2", 2)
 
