@@ -18,7 +18,8 @@ WORDS = {"shopify": "CONTINUE", "woocommerce": "notify"}
 UNDO = {"shopify": "inventory_policy=CONTINUE", "woocommerce": "backorders=notify"}
 STEPS = 2_000
 """More steps than any test takes."""
-DAY_MS = 86_400_000
+EVERY_MS = 60_000
+"""Between two read-backs of the whole shop."""
 
 
 @dataclass
@@ -98,6 +99,7 @@ async def publisher(request: pytest.FixtureRequest) -> AsyncIterator[Publisher]:
             gate=Gate.PUSH,
             partitions=1,
             draw=lambda: 500,
+            reconcile_every_ms=EVERY_MS,
         )
         one = Publisher(shop, Controller(setup, Book("shop", lambda _: Rules(), kind), shop.clock.now))
         one.controller.activate(shop.clock.now)
@@ -172,3 +174,23 @@ async def test_a_replay_of_a_paused_sku_keeps_the_way_back(publisher: Publisher)
     publisher.level(4)
     await publisher.work(until_ms=60_000)
     assert publisher.shop.oversells("CAP") == WORDS[name(publisher)]
+
+
+async def test_a_policy_that_somebody_sets_back_during_a_pause_is_found_and_set_again(publisher: Publisher) -> None:
+    """By the read-back of the whole shop, which shows 0 as it should be and that the shop sells on."""
+    publisher.level(2, Pause.OPERATOR)
+    await publisher.work()
+    await publisher.shop.control("listing", {"sku": "CAP", "oversells": WORDS[name(publisher)]})
+    await publisher.work(3 * EVERY_MS)
+    assert publisher.shop.oversells("CAP") == ""
+    publisher.level(4)
+    await publisher.work()
+    assert (publisher.shop.level("CAP"), publisher.shop.oversells("CAP")) == (4, WORDS[name(publisher)])
+
+
+async def test_a_number_that_somebody_raises_is_found_and_told_again(publisher: Publisher) -> None:
+    """By the same read-back: the shop would sell what there is not."""
+    await publisher.shop.control("level", {"sku": "CAP", "qty": 9})
+    await publisher.work(3 * EVERY_MS)
+    assert publisher.shop.level("CAP") == 3
+    assert publisher.record.status is Status.IN_STEP
