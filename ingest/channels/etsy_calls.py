@@ -16,9 +16,10 @@ from schemas.topics import DAY_MS
 SECOND_MS = 1_000
 SECRETS = ("API_KEY", "SHARED_SECRET")
 """The app's keystring and its shared secret; the access token follows them."""
-LIMIT = (Window(calls=3, per_ms=1_000, burst=3), Window(calls=2_000, per_ms=DAY_MS, burst=1_000))
+LIMIT = (Window(calls=3, per_ms=1_000, burst=1), Window(calls=2_000, per_ms=DAY_MS, burst=1_000))
 """
-Of a new app's 10 a second and 10,000 a day: orders never take more than 3 and 3,000, the rest is for telling levels.
+Of a new app's 10 in any second and 10,000 in any day: orders never take more than 4 and 3,000, the rest is for telling
+levels.  A burst would be more than that second's share.
 """
 SLOWEST_MS = 60_000
 """However little is left of the day, a page is asked for once a minute."""
