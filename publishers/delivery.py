@@ -22,7 +22,8 @@ class Delivery:
     def __init__(self, base_url: str) -> None:
         """Talk to this base URL; connections are kept open between calls."""
         self._base_url = base_url.rstrip("/")
-        self._session = aiohttp.ClientSession(headers={"User-Agent": "lastunit", "Content-Type": "application/json"})
+        told = {"User-Agent": "lastunit", "Content-Type": "application/json"}
+        self._session = aiohttp.ClientSession(headers=told, middlewares=(_once,))
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,6 +62,23 @@ class Delivery:
         if request.url:
             return URL(request.url, encoded=True), request.headers
         return URL(self._base_url + request.path), {**request.headers, **headers}
+
+
+async def _once(request: aiohttp.ClientRequest, make: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """
+    Make a write once only.
+
+    Where a kept connection breaks, aiohttp makes a PUT again by itself: uncounted, and perhaps over a sale that came
+    between.  It does so for these two errors, and for no other.
+    """
+    try:
+        return await make(request)
+    except aiohttp.ClientConnectorError:  # nothing was sent
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method == "GET":
+            raise
+        raise aiohttp.ClientConnectionError(repr(error)) from error
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
