@@ -127,14 +127,14 @@ def deployed(kinds: Sequence[str], seed: str) -> Iterator[Deployment]:
 
 
 def _settings(account: Account) -> dict[str, Any]:
-    location = {"location": SHOPIFY_LOCATION} if account.kind == "shopify" else {}
+    more = {"shopify": {"location": SHOPIFY_LOCATION}, "amazon": {"auth_url": f"{account.url}/auth/o2/token"}}
     return {
         "name": account.name,
         "kind": account.kind,
         "since": time.time_ns() // 1_000_000,
         "base_url": account.url,
         "mode": "push",
-        **location,
+        **more.get(account.kind, {}),
         **FACTS[account.kind].settings(account),
     }
 

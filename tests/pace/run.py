@@ -97,7 +97,7 @@ async def _run(world: Any, options: argparse.Namespace) -> dict[str, Any]:
         for shop in shops:
             more: dict[str, Any] = {"topics": [*shop.facts.topics]} if shop.facts.topics else {}
             await shop.post("webhook", url=shop.account.inbox, **more)
-        await _until(lambda: _in_step(shops, dict.fromkeys(skus, STOCK)), LISTED_WITHIN_S, "every shop shows the stock")
+        await _opened(shops, dict.fromkeys(skus, STOCK))
         sales = await _sell(shops, skus, options)
         out_of_step = await _settle(world, shops, skus)
     return {**_judged(world, sales, options), "out_of_step": out_of_step}
@@ -122,35 +122,33 @@ async def _sell(shops: Sequence[Any], skus: Sequence[str], options: argparse.Nam
     return sales
 
 
-async def _shown(shops: Sequence[Any]) -> list[Mapping[str, int]]:
-    return [(await shop.get("state"))["levels"] for shop in shops]
-
-
-async def _in_step(shops: Sequence[Any], wanted: Mapping[str, int]) -> bool:
-    return all(levels == wanted for levels in await _shown(shops))
-
-
-async def _until(look: Any, within_s: float, what: str) -> None:
-    ends = time.monotonic() + within_s
-    while not await look():
+async def _opened(shops: Sequence[Any], wanted: Mapping[str, int]) -> None:
+    """Wait for the first contact: every shop shows the stock; raises `Stuck` with those that do not."""
+    ends = time.monotonic() + LISTED_WITHIN_S
+    while behind := await _differing(shops, wanted):
         if time.monotonic() > ends:
-            raise Stuck(f"{what}: not within {within_s:g} s")
+            found = {name: len(numbers) for name, numbers in behind.items()}
+            raise Stuck(f"not every shop shows the stock within {LISTED_WITHIN_S:g} s: {found}")
         await asyncio.sleep(0.5)
 
 
+async def _differing(shops: Sequence[Any], wanted: Mapping[str, int]) -> dict[str, dict[str, list[int]]]:
+    """Return, by shop and SKU, what shows and what should, where they differ."""
+    found = {}
+    for shop in shops:
+        levels = (await shop.get("state"))["levels"]
+        found[shop.account.name] = {sku: [levels[sku], n] for sku, n in wanted.items() if levels[sku] != n}
+    return {name: differing for name, differing in found.items() if differing}
+
+
 async def _settle(world: Any, shops: Sequence[Any], skus: Sequence[str]) -> dict[str, dict[str, list[int]]]:
-    """Wait until every shop shows the hub's level; returns, by shop and SKU, what shows and what should."""
+    """Wait until every shop shows the hub's level; returns what differs in the end."""
     ends = time.monotonic() + SETTLED_WITHIN_S
-    while True:
-        wanted = await asyncio.to_thread(_levels, world, skus)
-        found = {
-            shop.account.name: {sku: [levels[sku], wanted[sku]] for sku in skus if levels[sku] != wanted[sku]}
-            for shop, levels in zip(shops, await _shown(shops), strict=True)
-        }
-        wrong = {name: differing for name, differing in found.items() if differing}
-        if not wrong or time.monotonic() > ends:
-            return wrong
+    while wrong := await _differing(shops, await asyncio.to_thread(_levels, world, skus)):
+        if time.monotonic() > ends:
+            break
         await asyncio.sleep(1.0)
+    return wrong
 
 
 def _levels(world: Any, skus: Sequence[str]) -> dict[str, int]:
