@@ -102,16 +102,19 @@ class Publisher:
         self.wake.set()
 
     async def _live(self) -> None:
+        kind = self.channel.kind
         async with Delivery(self.channel.base_url) as delivery:
+            # It outlives the lives: a token is good for the next one too.
+            access = Access(self.channel, KINDS[kind], GRANTS.get(kind), self.secrets, delivery)
             while not self.stop.is_set():
                 try:
-                    self.life = self._life(delivery)
+                    self.life = self._life(access)
                     await self.life.run()
                 except LostError as error:
                     log.warning("starting anew: %s", error, extra={"channel": self.channel.name})
                     await asyncio.sleep(REST_S)
 
-    def _life(self, delivery: Delivery) -> Life:
+    def _life(self, access: Access) -> Life:
         config, channel = self.config, self.watcher.channel if self.watcher else self.channel
         incidents = Incidents(channel.name, config.publishers.time_scale)
         kind = KINDS[channel.kind]
@@ -125,7 +128,7 @@ class Publisher:
                 controller=Controller(setup(config, channel), book, now_ms()),
                 reader=Reader(config, channel.name, self.wake),
                 membership=Membership(config, channel.name, self.wake, self.instance),
-                access=Access(channel, kind, GRANTS.get(channel.kind), self.secrets, delivery),
+                access=access,
                 metrics=self.metrics,
                 alarm=Alarm(incidents, Messenger(config.publishers, self.secrets, self.wake), self.watcher),
                 wake=self.wake,

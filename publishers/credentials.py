@@ -7,6 +7,7 @@ credentials.
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from publishers.delivery import Delivery
 from publishers.grant import Denied, Grant, Later
@@ -46,11 +47,14 @@ class Access:
         self._channel, self._kind, self._grant, self._secrets = channel, kind, grant, secrets
         self._delivery = delivery
         self._tokens = None if grant is None else Tokens(channel, grant, self._fetch, _now)
-        self._refused_with: Mapping[str, str] | None = None
+        self._known: Mapping[str, str] | None = None
+        self._epoch = 0
+        self._refused = -1
 
     async def headers(self) -> Mapping[str, str]:
         """Return the headers of a call to make now; raises `WithheldError` (and has noted it) or `NoTokenError`."""
-        return self._kind.headers(await self._proof())
+        proof, _ = await self._proof()
+        return self._kind.headers(proof)
 
     async def send(self, request: Request, timeout_ms: int) -> Response:
         """
@@ -64,62 +68,62 @@ class Access:
             response, _ = await self._once(request, ends_at)
         return response
 
-    def refused(self) -> None:
-        """Take note that the channel refuses what is configured now."""
-        try:
-            self._refused_with = self._configured()
-        except WithheldError:
-            self._refused_with = {}
+    def refused(self, epoch: int | None = None) -> None:
+        """Take note that the channel refuses what was configured at a response's `epoch`, or (None) what is now."""
+        self._refused = self._epoch if epoch is None else epoch
 
     def rotated(self) -> bool:
         """Say whether other secrets are configured than those that were refused."""
         try:
-            return self._configured() != self._refused_with
+            self._configured()
         except WithheldError:
             return False
+        return self._epoch != self._refused
 
     async def _once(self, request: Request, ends_at: int) -> tuple[Response, bool]:
         """Make the call; the second value says that its token was refused, and may have been replaced."""
         try:
-            proof = await self._proof()
+            proof, epoch = await self._proof()
         except NoTokenError as error:
             return Response(status=0, err=str(error), unsent=True), False
         left = ends_at - _now()
         if left <= 0:
             return Response(status=0, err="the access token came too late", unsent=True), False
-        response = await self._delivery.send(request, self._kind.headers(proof), left)
+        response = replace(await self._delivery.send(request, self._kind.headers(proof), left), epoch=epoch)
         if self._tokens is None or self._grant is None or request.url or not self._grant.expired(response):
             return response, False
         self._tokens.refused(proof[TOKEN])
         return response, True
 
-    async def _proof(self) -> Mapping[str, str]:
-        """Return the secrets that the kind's headers are made of, the token among them."""
+    async def _proof(self) -> tuple[Mapping[str, str], int]:
+        """Return the secrets that the kind's headers are made of, the token among them, and their epoch."""
         try:
             return await self._bought()
         except WithheldError:
             self.refused()
             raise
 
-    async def _bought(self) -> Mapping[str, str]:
-        secrets = self._configured()
+    async def _bought(self) -> tuple[Mapping[str, str], int]:
+        secrets, epoch = self._configured(), self._epoch
         if self._tokens is None or self._grant is None:
-            return secrets
+            return secrets, epoch
         found = await self._tokens.get({name: secrets[name] for name in self._grant.SECRETS})
         if isinstance(found, Denied):
             raise WithheldError(found.why)
         if isinstance(found, Later):
             raise NoTokenError(found.why)
-        return {**secrets, TOKEN: found.value}
+        return {**secrets, TOKEN: found.value}, epoch
 
     def _configured(self) -> Mapping[str, str]:
+        names = sorted(asked(self._kind, self._grant))
         try:
-            return {
-                name: self._secrets.one(channel_secret(self._channel.name, name))
-                for name in sorted(asked(self._kind, self._grant))
-            }
+            secrets = {name: self._secrets.one(channel_secret(self._channel.name, name)) for name in names}
         except ConfigError as error:
+            self._known = None
             raise WithheldError(str(error)) from None
+        if secrets != self._known:
+            self._known, self._epoch = secrets, self._epoch + 1
+        return secrets
 
     async def _fetch(self, request: Request) -> Response:
         return await self._delivery.send(request, {}, FETCH_MS)

@@ -216,7 +216,7 @@ class Life:
             lags = [max(0, now - levels[row.sku].updated_at) for row, one in told if isinstance(one, TAKEN)]
             self.parts.metrics.called(call, ended, lags)
         if self.controller.calling.refused is not None and before is None:
-            self.parts.access.refused()
+            self.parts.access.refused(outcome.epoch)
             log.error("the channel refuses us, nothing is told", extra={"reason": self.controller.calling.refused})
 
     def _look_around(self) -> None:

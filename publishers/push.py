@@ -82,7 +82,8 @@ class Response:
     """
     A request's answer: header names in lower case; `status` 0 means that none came, and `err` says why.
 
-    `at` is when the request was begun, in ms: what a read-back shows is at least that young.
+    `at` is when the request was begun, in ms: what a read-back shows is at least that young.  `epoch` counts which of
+    the secrets that were configured one after another have proved the call.
     """
 
     status: int
@@ -92,6 +93,7 @@ class Response:
     unsent: bool = False
     """No connection was made, so the channel cannot have acted on the call."""
     at: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,6 +340,19 @@ async def test_refused_credentials_are_tried_again_only_when_they_change() -> No
         assert access.rotated()
 
 
+async def test_a_late_refusal_of_old_secrets_does_not_blame_the_new_ones() -> None:
+    """A call went out with the old ones; when its refusal comes, others have been configured and used."""
+    environ = dict(ENVIRON)
+    async with market(environ) as (_, access, _url):
+        old = await access.send(CALL, 5_000)
+        environ["LASTUNIT_EBAY_UK_CLIENT_SECRET"] = "new"
+        new = await access.send(CALL, 5_000)
+        access.refused(old.epoch)
+        assert access.rotated()
+        access.refused(new.epoch)
+        assert not access.rotated()
+
+
 async def test_a_named_address_gets_no_proof() -> None:
     """A file's address is another host's: its answer is no refusal of our token either."""
     async with market() as (shop, access, url):
