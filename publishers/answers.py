@@ -46,6 +46,7 @@ def log_rows(
             started_at=call.at,
             duration_ms=max(0, now - call.at),
             lag_ms=max(0, now - level.updated_at) if level else 0,
+            requests=call.step + 1,
         )
 
 

@@ -53,6 +53,7 @@ class Run:
     keys: frozenset[str]
     shown: int = 0
     left_out: int = 0
+    requests: int = 0
     err: str | None = None
     ends_at: int | None = None
     open: set[Place] = field(default_factory=set)
@@ -73,6 +74,7 @@ class Run:
             ended_at=now,
             shown=self.shown,
             left_out=self.left_out,
+            requests=self.requests,
             drifts={str(cause): count for cause, count in self.drifts.items()},
             err=self.err,
         )

@@ -153,6 +153,7 @@ class Reconciler:
         run = self.inspection.run
         if isinstance(ended, Swept):
             if run is not None:
+                run.requests = call.step + 1
                 self.inspection.swept(run, ended, now)
             return
         self._looking = False
