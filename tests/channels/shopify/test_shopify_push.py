@@ -1,6 +1,7 @@
 """How Shopify is told levels, and what its answers mean: each file in `pushes/` is one answer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import orjson
 import pytest
 
 from publishers.channels import shopify as kind
-from publishers.kind import Kind
-from publishers.push import Account, Row
+from publishers.kind import Kind, Swept
+from publishers.push import Account, Request, Response, Row
 from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
@@ -97,3 +98,131 @@ def test_all_listings_may_share_a_call() -> None:
     assert kind.headers({"ACCESS_TOKEN": "shpat_1"}) == {"X-Shopify-Access-Token": "shpat_1"}
     assert (kind.BATCH, kind.HOT_BATCH, kind.READ_BATCH) == (250, 10, 50)
     assert kind.key(listing(1)) == "9101"
+
+
+def answers(*data: Any) -> list[Response]:
+    """Make good answers with this data; bytes are a file or a part of it."""
+    return [
+        Response(status=206, body=one) if isinstance(one, bytes) else Response(status=200, body=orjson.dumps(one))
+        for one in data
+    ]
+
+
+def swept(known: int, *heard: Response) -> tuple[list[Request], Swept]:
+    """Read the whole shop with these answers, of which the last one is repeated: the requests, and what came of it."""
+    conversation = kind.sweep(ACCOUNT, [listing(1)] * known)
+    made = [next(conversation)]
+    for number in range(1_000):
+        try:
+            made.append(conversation.send(heard[min(number, len(heard) - 1)]))
+        except StopIteration as end:
+            ended: Swept = end.value
+            return made, ended
+    pytest.fail("the sweep does not end")
+
+
+def node(number: int) -> dict[str, Any]:
+    """Make a variant as a page or a line of a file shows it."""
+    level = {"quantities": [{"name": "available", "quantity": number}]}
+    item = {"id": f"gid://shopify/InventoryItem/{number}", "tracked": True, "inventoryLevel": level}
+    return {"id": "gid://shopify/ProductVariant/1", "sku": "S", "inventoryPolicy": "DENY", "inventoryItem": item}
+
+
+def page(*numbers: int, cursor: str | None = None) -> dict[str, Any]:
+    """Make a page of variants; `cursor` leads to the next one."""
+    info = {"hasNextPage": cursor is not None, "endCursor": cursor}
+    return {"data": {"productVariants": {"nodes": [node(number) for number in numbers], "pageInfo": info}}}
+
+
+COSTLY = {"errors": [{"message": "Query cost is 1200", "extensions": {"code": "MAX_COST_EXCEEDED"}}]}
+STARTED = {
+    "data": {"bulkOperationRunQuery": {"bulkOperation": {"id": "gid://shopify/BulkOperation/1"}, "userErrors": []}}
+}
+FILE = b"".join(orjson.dumps(node(number)) + b"\n" for number in (3, 4))
+MANY = 2_000
+
+
+def ended(**parts: Any) -> dict[str, Any]:
+    """Make the look at a bulk operation that has ended."""
+    return {"data": {"node": {"status": "COMPLETED", "errorCode": None, "url": "https://store.example/f", **parts}}}
+
+
+def test_a_sweep_follows_the_cursor_and_asks_for_less_where_a_page_is_too_costly() -> None:
+    """Half of it, from the same cursor."""
+    made, found = swept(1, *answers(page(1, cursor="c1"), COSTLY, page(2)))
+    asked = [orjson.loads(request.body)["variables"] for request in made]
+    assert [(one["first"], one["after"]) for one in asked] == [(250, None), (250, "c1"), (125, "c1")]
+    assert [one.key for one in found.seen] == ["1", "2"]
+
+
+def test_a_sweep_whose_page_leads_to_itself_ends() -> None:
+    """It would not otherwise."""
+    _, found = swept(1, *answers(page(1, cursor="c1"), page(2, cursor="c1")))
+    assert (found.seen, found.err) == ((), "a page of variants leads to itself")
+
+
+def test_a_shop_that_finds_one_variant_too_costly_shows_nothing() -> None:
+    """There is nothing less to ask for."""
+    made, found = swept(1, *answers(COSTLY))
+    assert len(made) == 8
+    assert "MAX_COST_EXCEEDED" in found.err
+
+
+def test_a_bulk_operation_is_looked_at_until_it_has_ended_and_its_file_is_read() -> None:
+    """The numbers are at least as young as the operation; the waits grow."""
+    running = {"data": {"node": {"status": "RUNNING"}}}
+    begun = replace(answers(STARTED)[0], at=77)
+    made, found = swept(MANY, begun, *answers(running, running, ended(fileSize=str(len(FILE))), FILE))
+    assert [request.after_ms for request in made] == [0, 1_000, 2_000, 3_000, 0]
+    assert (made[-1].method, made[-1].url, dict(made[-1].headers)) == (
+        "GET",
+        "https://store.example/f",
+        {"Range": f"bytes=0-{len(FILE) - 1}"},
+    )
+    assert [(one.key, one.quantity, one.at) for one in found.seen] == [("3", 3, 77), ("4", 4, 77)]
+
+
+@pytest.mark.parametrize(
+    ("look", "part", "err"),
+    [
+        (ended(fileSize=str(len(FILE) + 1)), FILE + b"12", "bytes, not"),
+        (ended(fileSize=str(10**12)), FILE, "is not read"),
+        (ended(fileSize="5", url="file:///etc/passwd"), FILE, "is not read"),
+        (ended(fileSize=str(len(FILE) - 3)), FILE[:-3], "unreadable"),
+        ({"data": {"node": None}}, FILE, "gone"),
+        ({"data": {"node": {"status": "FAILED", "errorCode": "TIMEOUT"}}}, FILE, "FAILED: TIMEOUT"),
+        ({"data": {"node": {"status": "CANCELING"}}}, FILE, "CANCELING"),
+    ],
+)
+def test_a_part_of_a_shop_is_no_shop(look: dict[str, Any], part: bytes, err: str) -> None:
+    """A file that is cut, too large or somewhere else, and an operation that came to nothing: nothing is shown."""
+    _, found = swept(MANY, *answers(STARTED, look, part))
+    assert found.seen == ()
+    assert err in found.err
+
+
+def test_a_file_of_unknown_size_is_read_in_one() -> None:
+    """Where the shop does not say how long it is."""
+    made, found = swept(MANY, *answers(STARTED, ended(fileSize=None), FILE))
+    assert len(found.seen) == 2
+    assert dict(made[-1].headers) == {}
+
+
+def test_a_file_that_is_not_answered_is_asked_for_again_a_few_times() -> None:
+    """And then given up."""
+    made, found = swept(MANY, *answers(STARTED, ended(fileSize="9")), Response(status=503))
+    assert [request.after_ms for request in made if request.url] == [0, 2_000, 2_000]
+    assert "HTTP 503" in found.err
+
+
+def test_a_bulk_operation_is_begun_once_however_the_answer_fails() -> None:
+    """A second one would run beside the first, of five that there may be."""
+    made, found = swept(MANY, Response(status=0, err="no answer within 10000 ms"))
+    assert len(made) == 1
+    assert found.err == "no answer within 10000 ms"
+
+
+def test_the_number_is_told_before_the_policy_is_put_back() -> None:
+    """Else shoppers could buy below 0 in between."""
+    row = replace(rows(1)[0], undo="inventory_policy=CONTINUE")
+    assert b"inventorySetQuantities" in next(kind.tell([row], ACCOUNT, "r1")).body
