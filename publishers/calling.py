@@ -85,7 +85,7 @@ class Calling:
             return any(talk.call.probe for talk in self.talks)
         return self.talks.busy(now) >= self.setup.kind.LANES
 
-    def _tell_bulk(self, now: int, request_id: str) -> Call | None:
+    def _tell_bulk(self, now: int, request_id: str) -> Call | int | None:
         bulk = self.setup.kind.BULK
         if bulk is None or any(talk.call.purpose is Purpose.BULK for talk in self.talks):
             return None
@@ -115,12 +115,14 @@ class Calling:
         rows = tuple(row for row in call.rows if row.sku in left)
         return replace(call, rows=rows, since=left) if rows else None
 
-    def _begin(self, call: Call, now: int) -> Call:
+    def _begin(self, call: Call, now: int) -> Call | int:
+        """Begin a call; its first request may have to wait for another limit than the one that was asked."""
         begun = self.talks.begin(call, self._conversation(call), now)
         self.tasks.begin(begun)
         if not begun.reads:
             self.intend(begun)
-        return self._send(begun, now)
+        wait = self._wait(begun.request, now)
+        return min(wait, IDLE_MS) if wait > 0 else self._send(begun, now)
 
     def _conversation(self, call: Call) -> Conversation:
         kind, account = self.setup.kind, self.setup.account

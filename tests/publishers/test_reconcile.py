@@ -1,7 +1,9 @@
 """Reconciliation: runs over all that a channel shows, second looks, accepted numbers, and what is done about drifts."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 import pytest
 
@@ -10,7 +12,8 @@ from publishers.confirm import PATIENCE_MS
 from publishers.controller import Controller
 from publishers.findings import DRIFTS_MAX
 from publishers.inspection import END_MS, ON_ITS_WAY_MS
-from publishers.push import Account
+from publishers.limiter import Window
+from publishers.push import READ, TELL, Account
 from publishers.readback import PASSED_MARGIN_MS, WRITE_MARGIN_MS
 from publishers.reconcile import AGAIN_MS, FIRST_MS
 from publishers.work import Call, Gate, Setup
@@ -19,7 +22,7 @@ from schemas.codec import decode, encode
 from schemas.settings import Rules
 from schemas.words import Command, DriftAction, DriftCause, Status
 from tests.publishers.conftest import Bench
-from tests.publishers.toyshop import Toy, Toyshop
+from tests.publishers.toyshop import FAST, Toy, Toyshop
 
 EDITED, MISSED, UNMAPPED = DriftCause.EDITED, DriftCause.MISSED_ORDER, DriftCause.UNMAPPED
 CORRECTED, WAITS, NONE = DriftAction.CORRECTED, DriftAction.WAITS, DriftAction.NONE
@@ -33,13 +36,15 @@ class Desk:
 
     bench: Bench
     shop: Toyshop
+    numbers: Iterator[int] = field(default_factory=count)
 
     def until(self, now: int) -> None:
         """Work until a time; the shop answers each request as it is made."""
         bench = self.bench
         for _ in range(20_000):
             self.shop.now = bench.now
-            step = bench.plan()
+            step = bench.controller.plan(bench.now, f"r{next(self.numbers)}")
+            bench.collect()
             if isinstance(step, Call):
                 answered = self.shop.serve(step)
                 bench.now += 1
@@ -619,3 +624,18 @@ def test_an_answer_to_a_look_is_logged_and_touches_nothing_else() -> None:
     one.wait(32_000)
     (row,) = one.bench.log()
     assert (row.verdict, row.quantity, row.sku) == ("read_back", 5, "A")
+
+
+def test_reads_before_tells_keep_to_the_limit_for_reads() -> None:
+    """Numbers that are not known are asked for first, by another limit than the one for telling; it is never broken."""
+    slow = (Window(amount=1, per_ms=1_000, burst=1),)
+    one = desk(toy=Toy(COMPARES=True, LIMITS={TELL: FAST, READ: slow}, READ_BATCH=5))
+    for n in range(20):
+        one.bench.listing(f"S{n}")
+        one.bench.level(f"S{n}", 5)
+    began = one.bench.now
+    one.wait(0)
+    while one.shop.numbers != {f"S{n}": 5 for n in range(20)}:
+        one.wait(1_000)
+        assert one.bench.now - began < 10_000
+    assert [word for word, _ in one.shop.calls].count("read") == 4
