@@ -4,7 +4,8 @@ Facts: Notification API (envelope, challenge, 3 retries), AsyncAPI `ORDER_CONFIR
 checkout only: cancellations and refunds are told to nobody).
 
 Its numbers are in `compose.fakes.ebay_stock`; what is special about them is set by
-POST /_control/ebay  {out_of_stock?: bool, revisions?: a listing's in a day, calls_a_day?, offer_at?: {sku: number}}
+POST /_control/ebay  {out_of_stock?: bool, revisions?: a listing's in a day, calls_a_day?, offer_at?: {sku: number},
+                      revoke?: true (every token that was granted ends now)}
 """
 
 import secrets as dice
@@ -164,7 +165,10 @@ def routes(account: Account) -> list[web.RouteDef]:
         return door.guarded("user", charged)
 
     async def settings(request: web.Request) -> web.Response:
-        ebay_stock.settings(account, await request.json())
+        wish = await request.json()
+        ebay_stock.settings(account, wish)
+        if wish.get("revoke"):
+            door.granted.clear()
         return web.json_response({})
 
     async def key(request: web.Request) -> web.Response:
