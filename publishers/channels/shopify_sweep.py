@@ -30,6 +30,8 @@ from schemas.channel_records import Listing
 
 SMALL = 1_000
 """Up to so many known listings pages of variants cost less than a bulk operation's waiting."""
+MOST = 2 * SMALL
+"""A shop with more variants than these, mapped or not, is not read page by page to its end."""
 PAGE = 250
 PAGE_COST = 46
 """What a page of 250 variants with their levels asks for, by the factors of recorded answers."""
@@ -73,7 +75,7 @@ def refused(verdict: Verdict) -> Swept:
 
 def _pages(account: Account) -> Sweep:
     seen, after, size = list[Seen](), None, PAGE
-    while True:
+    while len(seen) < MOST:
         variables = {"first": size, "after": after, "location": account.location}
         opened, at = yield from asked(graphql(VARIANTS, variables, account, READ, PAGE_COST))
         if isinstance(opened.verdict, Split) and size > 1:
@@ -88,6 +90,7 @@ def _pages(account: Account) -> Sweep:
         if page["pageInfo"]["endCursor"] in (None, after):
             return Swept(seen=(), err="a page of variants leads to itself", hints=told)
         after = page["pageInfo"]["endCursor"]
+    return (yield from _bulk(account))
 
 
 def _seen(variant: Any, at: int) -> Seen:

@@ -161,6 +161,14 @@ def test_a_sweep_whose_page_leads_to_itself_ends() -> None:
     assert (found.seen, found.err) == ((), "a page of variants leads to itself")
 
 
+def test_a_shop_with_far_more_variants_than_we_know_is_read_by_a_bulk_operation() -> None:
+    """Page by page it would take longer than there is between two sweeps."""
+    pages = [page(*range(250), cursor=f"c{number}") for number in range(8)]
+    made, found = swept(1, *answers(*pages, STARTED, ended(fileSize=str(len(FILE))), FILE))
+    assert len(made) == 11
+    assert [one.key for one in found.seen] == ["3", "4"]
+
+
 def test_a_shop_that_finds_one_variant_too_costly_shows_nothing() -> None:
     """There is nothing less to ask for."""
     made, found = swept(1, *answers(COSTLY))
