@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from publishers.book import Book, confirmed, told_version
 from publishers.sales import key, units
-from schemas.channel_records import ChannelLevel
+from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.partition import partition_of
 from schemas.records import OrderOutcome, StockLevel
 from schemas.words import CauseKind, Status
@@ -167,7 +167,19 @@ class Hearing:
             return None
         if set(book.sales.known(level.sku)) - {str(level.version)}:
             return None
-        if (cause.ordered_at or 0) <= (shown.sent_at or 0) + SOURCE_MARGIN_MS or number - cause.delta != desired:
+        if (cause.ordered_at or 0) <= self._written_at(shown, listings[listing_id]) + SOURCE_MARGIN_MS:
+            return None
+        if number - cause.delta != desired:
             return None
         told = replace(shown, shown=desired, inferred=True)
         return replace(observed, listings={**observed.listings, listing_id: told})
+
+    def _written_at(self, shown: Shown, listing: Listing) -> int:
+        """
+        Return when the listing's number was written last.
+
+        A serial kind writes a group's other numbers back as it read them, with those that it tells: a sale that came
+        between was given back.
+        """
+        mates = [self.book.shown(sku, name) for name, sku in self.book.siblings(listing).items()]
+        return max(one.sent_at or 0 for one in (shown, *mates))

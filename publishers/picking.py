@@ -121,12 +121,12 @@ class Picker:
         Return whether to ask for the number before telling another.
 
         Where the channel compares: when it was never told, is unanswered, or was stale.  Elsewhere when an owner before
-        us told it and got no answer: what has arrived need not be told again.
+        us told it and got no answer: what has arrived need not be told again.  A serial kind's call reads by itself.
         """
         kind, name = self.setup.kind, row.listing.listing_id
         shown = self.tasks.book.shown(row.sku, name)
         if not kind.COMPARES:
-            return not kind.APPLIES_MS and self.tasks.inherited(shown)
+            return not kind.APPLIES_MS and not kind.SERIAL and self.tasks.inherited(shown)
         return row.expected is None or shown.request_id is not None or (row.sku, name) in self.tasks.unknown
 
     def _limit(self, shared: Class) -> int:
