@@ -87,8 +87,8 @@ def _pages(account: Account) -> Sweep:
         seen += [_seen(node, at) for node in page["nodes"]]
         if not page["pageInfo"]["hasNextPage"]:
             return Swept(seen=tuple(seen), hints=told)
-        if page["pageInfo"]["endCursor"] in (None, after):
-            return Swept(seen=(), err="a page of variants leads to itself", hints=told)
+        if page["pageInfo"]["endCursor"] in (None, after) or not page["nodes"]:
+            return Swept(seen=(), err="a page of variants leads nowhere", hints=told)
         after = page["pageInfo"]["endCursor"]
     return (yield from _bulk(account))
 
