@@ -5,7 +5,7 @@ A process that ended between a call and its result has left no row of it: the ch
 not, unless the channel says how much is left.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -57,11 +57,15 @@ def _begun(record: SyncLog | Reconciliation) -> int:
     return record.started_at
 
 
-def restore(limiter: Limiter, calls: Iterable[Spent], now: int) -> None:
-    """Take these calls, the oldest first, out of a publisher's limits; each told its listings once."""
+def restore(limiter: Limiter, calls: Iterable[Spent], now: int, named: Callable[[str], str] = str) -> None:
+    """
+    Take these calls, the oldest first, out of a publisher's limits; each told its listings once.
+
+    `named` says by which name the channel counts a listing (`publishers.kind.limited`), by its id.
+    """
     for call in calls:
         for number in range(call.requests):
-            limiter.restore(call.bucket, call.at, 1, now, () if number else call.listings)
+            limiter.restore(call.bucket, call.at, 1, now, () if number else map(named, call.listings))
 
 
 def fold(records: Iterable[SyncLog | Reconciliation]) -> list[Spent]:

@@ -13,6 +13,7 @@ from ingest import channels
 from ingest.channels import CHALLENGES, KEYS, WEBHOOKS, calls
 from ingest.channels.calls import DISCOVERIES, GRANTS, POLLS
 from ingest.imports.rules import RULES
+from publishers.channels import GRANTS as BOUGHT
 from publishers.channels import KINDS as PUSHES
 from schemas.config import load
 from schemas.settings import Kind
@@ -81,6 +82,7 @@ LISTS: Mapping[str, tuple[Iterable[str], Exempt]] = {
     "ingest/channels/calls.py: WATCHES": (calls.WATCHES, NO_WEBHOOKS_TO_WATCH),
     "ingest/imports/rules.py: RULES": (RULES, {}),
     "publishers/channels/__init__.py: KINDS": (PUSHES, NO_STOCK_TO_PUSH),
+    "publishers/channels/__init__.py: GRANTS": (BOUGHT, NO_TOKEN_TO_FETCH),
     "compose/fakes/server.py: KINDS": (FAKES, {}),
     "README.md: the comment behind `kind =`": (_in_the_readme(), {}),
     "tests/channels/conftest.py: SIGN": (SIGN, {}),

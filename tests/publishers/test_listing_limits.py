@@ -4,7 +4,9 @@ import orjson
 import pytest
 
 from publishers.channels import ebay
+from publishers.kind import limited
 from publishers.push import TELL, Response
+from publishers.spent_before import Spent, restore
 from publishers.work import Call
 from tests.publishers.conftest import Bench, BenchOf
 
@@ -57,6 +59,22 @@ def test_a_sku_on_two_listings_waits_for_the_one_that_is_used_up(bench: Bench) -
     listed(bench, "A", "8", "A")
     bench.controller.calling.limiter.restore(TELL, bench.now, 1, bench.now, ["7"] * 250)
     bench.now += 2_000
+    call = bench.plan()
+    assert isinstance(call, Call)
+    assert {row.sku for row in call.rows} == {"D"}
+
+
+def test_what_was_told_before_a_restart_counts_by_the_number_that_variations_share(bench: Bench) -> None:
+    """The log names each variation; the channel has counted their listing."""
+    names = {
+        one.listing_id: limited(one) for by_id in bench.controller.book.listings.values() for one in by_id.values()
+    }
+    before = [
+        Spent(at=bench.now + place, call_id=str(place), bucket=TELL, listings=("7/A", "7/B"), requests=1)
+        for place in range(125)
+    ]
+    restore(bench.controller.calling.limiter, before, bench.now + 1_000, lambda one: names.get(one, one))
+    bench.now += 3_000
     call = bench.plan()
     assert isinstance(call, Call)
     assert {row.sku for row in call.rows} == {"D"}
