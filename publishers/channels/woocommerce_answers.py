@@ -2,7 +2,9 @@
 What WooCommerce's answers mean: row errors stand inside a 200, matched by position.
 
 Facts: woocommerce-rest-api-docs `source/includes/wp-api-v3/introduction.md` (errors); woocommerce issue 51410 (row
-errors inside a 200).  Hosts and firewalls before the shop answer 429, 403 or 503 in their own words.
+errors inside a 200); `Version2/class-wc-rest-products-v2-controller.php` (an answer's `manage_stock` is what the shop
+really does: false where its own setting switches all stock off, and for grouped and external products).  Hosts and
+firewalls before the shop answer 429, 403 or 503 in their own words.
 """
 
 from collections.abc import Callable, Mapping, Sequence
