@@ -21,15 +21,14 @@ class Preset:
     """
     One limit: what it is of, whose calls it counts together, and where it is documented.
 
-    `windows` hold for all `buckets` together; with `ours` they are no vendor's limit but our own measure.  With
-    `per_app` they count all accounts of an app: `app` in the configuration says which channels these are.
+    `windows` hold for all `buckets` together; with `ours` they are no vendor's limit but our own measure.  Whether they
+    count one account or an app's is said by `schemas.settings.PER_APP`.
     """
 
     what: str
     buckets: tuple[str, ...]
     windows: tuple[Window, ...]
     page: str
-    per_app: bool = False
     ours: bool = False
 
 
@@ -96,7 +95,6 @@ PRESETS: Mapping[str, tuple[Preset, ...]] = {
                 Window(amount=10_000, per_ms=DAY_MS, burst=10_000, rolling=True),
             ),
             page="developers.etsy.com/documentation/essentials/rate-limits",
-            per_app=True,
         ),
     ),
     "woocommerce": (
@@ -114,7 +112,6 @@ PRESETS: Mapping[str, tuple[Preset, ...]] = {
             buckets=(TELL, READ),
             windows=(Window(amount=3, per_ms=1_000, burst=7),),
             page="developer.ebay.com/develop/get-started/api-call-limits",
-            per_app=True,
             ours=True,
         ),
         Preset(
@@ -128,7 +125,6 @@ PRESETS: Mapping[str, tuple[Preset, ...]] = {
             buckets=(ORDERS,),
             windows=(Window(amount=5_000, per_ms=DAY_MS, burst=5_000, rolling=True),),
             page="developer.ebay.com/develop/get-started/api-call-limits",
-            per_app=True,
         ),
     ),
 }

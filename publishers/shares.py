@@ -12,7 +12,7 @@ from typing import Protocol
 from publishers.presets import PRESETS, Preset
 from publishers.push import READ, TELL
 from publishers.windows import Window
-from schemas.settings import Channel, Config
+from schemas.settings import PER_APP, Channel, Config
 from schemas.settings import Window as Setting
 
 
@@ -36,10 +36,10 @@ def limits_of(channel: Channel, kind: Limited, config: Config) -> Mapping[str, t
 
 
 def sharing(channel: Channel, config: Config) -> int:
-    """Return how many channels share this one's app, itself included."""
-    return max(
-        1, sum(1 for one in config.channels if channel.app and (one.kind, one.app) == (channel.kind, channel.app))
-    )
+    """Return how many channels share what the vendor allows this one's app, itself included."""
+    if channel.kind not in PER_APP or not channel.app:
+        return 1
+    return sum(1 for one in config.channels if (one.kind, one.app) == (channel.kind, channel.app))
 
 
 def _pool(presets: Iterable[Preset], bucket: str) -> str:
@@ -74,7 +74,7 @@ def _own(window: Window, bucket: str, presets: Iterable[Preset], parts: int) -> 
         whole = _whole(window, preset) if bucket in preset.buckets else 0
         if whole:
             known = replace(named, whole=0 if preset.ours else window.whole or whole)
-            return _part(known, parts if preset.per_app else 1)
+            return _part(known, parts)
     return named
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas.settings import Channel, Config, Kind, Rules, Store
+from schemas.settings import PER_APP, Channel, Config, Kind, Rules, Store
 from schemas.shapes import Field, WireError, hints, read_field, shape
 
 __all__ = ["Channel", "Config", "ConfigError", "Secrets", "channel_secret", "config_path", "load", "parse"]
@@ -109,6 +109,9 @@ def _field_faults(kind: type, field: Field, data: Mapping[str, Any], at: str) ->
 def _contradictions(config: Config) -> Iterator[str]:
     yield from _ambiguities(config)
     for channel in config.channels:
+        yield from (f"channels[{channel.name}].{fault}" for fault in _limit_faults(channel))
+        yield from _app_faults(channel, config)
+    for channel in config.channels:
         yield from _rule_faults(f"channels[{channel.name}].rules", channel.rules)
         for sku, rules in channel.sku_rules.items():
             at = f"channels[{channel.name}].sku_rules[{sku[:SKU_SHOWN]}]"
@@ -128,6 +131,30 @@ def _rule_faults(at: str, rules: Rules) -> Iterator[str]:
     """Say what would always show 0 without saying so: `paused = true` says so, and so does `percent = 0`."""
     if rules.max is not None and 0 < rules.max < rules.floor:
         yield f"{at}: max {rules.max} is less than floor {rules.floor}, so nothing would ever be shown"
+
+
+def _limit_faults(channel: Channel) -> Iterator[str]:
+    """Yield what would be left out of account in silence, or could not be meant."""
+    for name in ("push_limit", "read_limit", "orders_limit"):
+        for number, window in enumerate(getattr(channel, name)):
+            at = f"{name}[{number}]"
+            if window.rolling and window.burst != window.calls:
+                yield f"{at}.burst: {window.burst} of a rolling window of {window.calls}; write {window.calls}"
+            if window.points and channel.kind is not Kind.SHOPIFY:
+                yield f"{at}.points: only Shopify counts points"
+            if window.per_listing and name != "push_limit":
+                yield f"{at}.per_listing: only what is told is counted by listing"
+            if name == "orders_limit" and (window.rolling or window.points):
+                yield f"{at}: the order poll counts calls, in buckets that refill"
+
+
+def _app_faults(channel: Channel, config: Config) -> Iterator[str]:
+    shared = [one for one in config.channels if channel.app and (one.kind, one.app) == (channel.kind, channel.app)]
+    if channel.kind in PER_APP and len(shared) > 1 and not channel.orders_limit:
+        yield (
+            f"channels[{channel.name}].orders_limit: missing; {len(shared)} channels share the app {channel.app!r}, "
+            "and each poller would take the whole of what an app may ask for orders"
+        )
 
 
 def _ambiguities(config: Config) -> Iterator[str]:

@@ -26,6 +26,10 @@ class Kind(StrEnum):
     ETSY = "etsy"
 
 
+PER_APP = frozenset({Kind.EBAY, Kind.ETSY})
+"""The kinds whose vendors count the calls of an app, whichever account they are for."""
+
+
 class Store(StrEnum):
     """Where the processor's tables live: in memory for small catalogues, on disk for large ones."""
 
@@ -109,8 +113,8 @@ class Window:
     """
     A limit: `calls` (or, with `points`, points) in `per_ms` milliseconds, with room for `burst` at once.
 
-    A `rolling` one is no bucket that refills: in any `per_ms` there are at most `calls`.  With `per_listing` it holds
-    for each listing by itself.
+    A `rolling` one is no bucket that refills: in any `per_ms` there are at most `calls`, and `burst` is the same.  With
+    `per_listing` it holds for each listing by itself.
     """
 
     calls: Positive
@@ -133,9 +137,10 @@ class Channel:
     no order explains is believed.
 
     `push_limit`, `read_limit` (read-backs) and `orders_limit` split what the channel allows by purpose; channels of a
-    kind with the same `app` share what it allows an app.  Every `reconcile_every_ms` the whole channel is read back.
-    When one change would show 0 for more than `brake_percent` of the listings, and neither orders nor an operator's
-    pause are the cause, it waits for a person (100: never).
+    kind with the same `app` share what it allows an app: evenly, but for `orders_limit`, which each of them must name.
+    Every `reconcile_every_ms` the whole channel is read back.  When one change would show 0 for more than
+    `brake_percent` of the listings, and neither orders nor an operator's pause are the cause, it waits for a person
+    (100: never).
 
     `auth_url` is where access tokens are fetched, where that is another address than `base_url`.  `webhook_url` is the
     public address of this channel's webhooks, as the channel was told it.  `hold_pending` says whether an order that is

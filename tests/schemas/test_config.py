@@ -1,5 +1,6 @@
 """One file, all faults at once; secrets never in sight."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,62 @@ def test_contradictions_are_faults(more: str, fault: str) -> None:
     """A webhook must find exactly one account."""
     with pytest.raises(ConfigError, match=fault):
         parse(parsed(MINIMAL + more))
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        (
+            "push_limit = [{calls=9, per_ms=1, burst=8, rolling=true}]",
+            "push_limit[0].burst: 8 of a rolling window of 9",
+        ),
+        (
+            "[[channels]]\nname='b'\nkind='ebay'\nsince=1\nread_limit=[{calls=1, per_ms=1, burst=1, points=true}]",
+            "points",
+        ),
+        (
+            "read_limit = [{calls=1, per_ms=1, burst=1, per_listing=true}]",
+            "read_limit[0].per_listing: only what is told",
+        ),
+        ("orders_limit = [{calls=1, per_ms=1, burst=1, per_listing=true}]", "orders_limit[0].per_listing: only what"),
+        (
+            "orders_limit = [{calls=1, per_ms=1, burst=1}, {calls=1, per_ms=1, burst=1, rolling=true}]",
+            "orders_limit[1]:",
+        ),
+        ("orders_limit = [{calls=1, per_ms=1, burst=1, points=true}]", "the order poll counts calls"),
+    ],
+)
+def test_a_limit_that_could_not_be_meant_is_a_fault(more: str, fault: str) -> None:
+    """What would be left out of account in silence is said before anything is told."""
+    with pytest.raises(ConfigError, match=re.escape(fault)):
+        parse(parsed(MINIMAL + more))
+
+
+def test_limits_that_are_meant_are_taken() -> None:
+    """Points where points are counted, a rolling day, a listing's own."""
+    limits = "[{calls=9, per_ms=9, burst=9, rolling=true, per_listing=true}, {calls=1, per_ms=1, burst=5, points=true}]"
+    (channel,) = parse(parsed(MINIMAL + f"push_limit = {limits}\nread_limit=[{{calls=1, per_ms=1, burst=2}}]")).channels
+    assert [(one.rolling, one.points, one.per_listing) for one in channel.push_limit] == [
+        (True, False, True),
+        (False, True, False),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "faults"), [("etsy", 1), ("ebay", 1), ("shopify", 0)])
+def test_channels_that_share_an_app_each_say_how_much_their_order_polls_take(kind: str, faults: int) -> None:
+    """A poller does not know of the others; where the vendor counts an app's calls, all would take the whole share."""
+    shops = "".join(
+        f"[[channels]]\nname='{name}'\nkind='{kind}'\nsince=1\napp='one'\n{more}\n"
+        for name, more in (("a", ""), ("b", "orders_limit=[{calls=1, per_ms=1, burst=1}]"))
+    )
+    alone = "[[channels]]\nname='c'\nkind='etsy'\nsince=1\napp='two'\n[[channels]]\nname='d'\nkind='etsy'\nsince=1\n"
+    try:
+        parse(parsed(MINIMAL + shops + alone))
+        found: list[str] = []
+    except ConfigError as error:
+        found = str(error).splitlines()
+    assert len(found) == faults
+    assert all("channels[a].orders_limit: missing; 2 channels share the app 'one'" in one for one in found)
 
 
 def test_rules_that_would_never_show_anything_are_faults_all_at_once() -> None:
