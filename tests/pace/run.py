@@ -91,7 +91,7 @@ async def _run(world: Any, options: argparse.Namespace) -> dict[str, Any]:
         shops = [Shop(account=account, session=session) for account in world.accounts]
         skus = [f"PACE-{n:03}" for n in range(SKUS)]
         for shop in shops:
-            products = [{"sku": sku, "quantity": 0} for sku in skus]
+            products = [{"sku": sku, "quantity": 1} for sku in skus]
             shop.shelves = dict(zip(skus, (await shop.post("catalogue", products=products))["listings"], strict=True))
         await asyncio.to_thread(world.open, shops, skus, STOCK)
         for shop in shops:
