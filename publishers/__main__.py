@@ -1,10 +1,11 @@
-"""`python -m publishers run CHANNEL | command CHANNEL WHAT | reconcile CHANNEL | explain SKU | limits`."""
+"""`python -m publishers run CHANNEL | command CHANNEL WHAT | dlq | reconcile CHANNEL | explain SKU | limits`."""
 
 import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from schemas.cluster import ClusterError, check
 from schemas.config import ConfigError, Secrets, config_path, load
@@ -25,6 +26,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     run.add_argument("--host", default="127.0.0.1")
     run.add_argument("--port", type=int, default=0, help="0 takes a free one")
     run.add_argument("--instance", help="a name of this process's own: after a restart it is active again at once")
+    run.add_argument("--time-scale", type=int, help="for rehearsals: patience in thousandths, instead of the file's")
     run.set_defaults(run=_run)
     tell = commands.add_parser("command", help="tell the channel's active publisher to do something")
     tell.add_argument("channel")
@@ -81,6 +83,8 @@ def _run(args: argparse.Namespace) -> int:
     from publishers.app import Publisher
 
     config, channel = _configured(args)
+    if args.time_scale is not None:
+        config = replace(config, publishers=replace(config.publishers, time_scale=args.time_scale))
     log_setup(f"publisher-{channel.name}")
     if faults := check(config):
         raise ConfigError("\n".join(faults))

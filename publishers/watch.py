@@ -100,7 +100,8 @@ class Watcher:
         """Yield what differs from the start beside what is live; options may stand in files of their own."""
         if replace(config.kafka, options={}) != replace(self._config.kafka, options={}):
             yield "kafka"
-        if config.publishers != self._config.publishers:
+        scale = self._config.publishers.time_scale  # a rehearsal's command line has the last word on it
+        if replace(config.publishers, time_scale=scale) != self._config.publishers:
             yield "publishers"
         if channel is None:
             yield f"channels[{self._started.name}] (it is gone)"

@@ -104,7 +104,7 @@ def test_the_rest_needs_a_restart_and_is_said(tmp_path: Path, caplog: pytest.Log
     """The rules of the same file count."""
     one = watcher(tmp_path)
     with caplog.at_level(logging.WARNING):
-        one.look(said("mode = 'push'\ncall_timeout_ms = 500\nrules = {buffer = 7}\n[publishers]\ntime_scale = 10"))
+        one.look(said("mode = 'push'\ncall_timeout_ms = 500\nrules = {buffer = 7}\n[publishers]\nslack_channel = '#x'"))
     assert "publishers, channels[shop].mode, channels[shop].call_timeout_ms" in caplog.text
     assert (one.channel.rules.buffer, one.channel.call_timeout_ms) == (7, 10_000)
     caplog.clear()
