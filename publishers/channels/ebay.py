@@ -44,7 +44,7 @@ LIMITS: Mapping[str, tuple[Window, ...]] = {
     READ: (Window(amount=1, per_ms=1_000, burst=2),),
 }
 LADDER = (30_000, 120_000, 600_000, 3_600_000)
-LANES = 2
+LANES = 4
 SERIAL = False
 BATCH = 25
 HOT_BATCH = 25
