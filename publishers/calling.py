@@ -14,7 +14,7 @@ from publishers.hearing import Hearing
 from publishers.kind import Conversation, Swept, limited
 from publishers.limiter import Limiter
 from publishers.picking import Picker
-from publishers.talks import Talks
+from publishers.talks import Talk, Talks
 from publishers.tasks import Tasks
 from publishers.work import Call, Purpose, Setup
 from schemas.channel_records import ChannelLevel
@@ -51,9 +51,14 @@ class Calling:
         """Return the next request of a call under way, or for how many ms there is none; without `tells` reads only."""
         soonest = IDLE_MS
         for talk in self.talks:
-            if talk.due is None or (self.circuit.is_open and not talk.call.probe) or not (tells or talk.call.reads):
+            if talk.due is None:
                 continue
             wait = max(talk.due - now, self._wait(talk.call.request, now))
+            if talk.until is not None and now + max(0, wait) > talk.until:
+                self._drop(talk, now)
+                continue
+            if (self.circuit.is_open and not talk.call.probe) or not (tells or talk.call.reads):
+                continue
             if wait <= 0:
                 return self._send(talk.call, now)
             soonest = min(soonest, wait)
@@ -168,9 +173,12 @@ class Calling:
         """End the calls that tell and have no request on its way: the channel must not be told now."""
         for talk in self.talks:
             if talk.call.purpose is Purpose.TELL and talk.due is not None:
-                self.talks.drop(talk.call)
-                nothing = push.Again(unsure=talk.call.step > 0)
-                self._results(talk.call, push.all_rows(nothing, talk.call.rows), now)
+                self._drop(talk, now)
+
+    def _drop(self, talk: Talk, now: int) -> None:
+        """End a call between two of its requests; its rows are told again."""
+        self.talks.drop(talk.call)
+        self._results(talk.call, push.all_rows(push.Again(unsure=talk.wrote), talk.call.rows), now)
 
     def answer(self, call: Call, response: push.Response, now: int) -> push.Answer | Swept | None:
         """Take up a response: how the call has ended, its results in `tasks.out`, or None where it goes on."""

@@ -62,6 +62,7 @@ class Request:
     `listings` whose own limits it uses up (one call each).  It is made no sooner than `after_ms` from now; `throttled`
     says that this wait is the channel's own wish, so that nothing else uses the bucket before.  `url` replaces base URL
     and path with an address that the channel has named for one file: no secret is sent there.
+    With `within_ms` it is made so soon after the answer before it, or not at all: it writes back what that one showed.
     Bodies and headers may hold secrets and have no readable form.
     """
 
@@ -72,6 +73,7 @@ class Request:
     cost: int = 1
     listings: tuple[str, ...] = ()
     after_ms: int = 0
+    within_ms: int = 0
     throttled: bool = False
     url: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -32,6 +32,8 @@ from publishers.push import (
 
 ROOT = "/v3/application"
 SECOND_MS, DAY_MS = 1_000, 86_400_000
+WITHIN_MS = 5_000
+"""How old what was read may be when it is written back: what was sold in between is given back by the write."""
 THROTTLE_MS = 1_000
 """The wait where a throttling answer names none."""
 SPENT_MS = 60_000
@@ -62,7 +64,8 @@ def shown(listing: str, bucket: str) -> Request:
 def written(listing: str, body: bytes, *, three_properties: bool) -> Request:
     """Return the call that replaces a listing's inventory; a third variation must be announced."""
     query = "?max_variations_supported=3" if three_properties else ""
-    return Request(method="PUT", path=f"{ROOT}/listings/{quote(listing, safe='')}/inventory{query}", body=body)
+    path = f"{ROOT}/listings/{quote(listing, safe='')}/inventory{query}"
+    return Request(method="PUT", path=path, body=body, within_ms=WITHIN_MS)
 
 
 def switched(account: Account, listing: str, state: str) -> Request:
@@ -72,6 +75,7 @@ def switched(account: Account, listing: str, state: str) -> Request:
         path=f"{ROOT}/shops/{quote(account.alias, safe='')}/listings/{quote(listing, safe='')}",
         body=urlencode({"state": state}).encode(),
         headers={"Content-Type": "application/x-www-form-urlencoded"},
+        within_ms=WITHIN_MS,
     )
 
 

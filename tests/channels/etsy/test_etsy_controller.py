@@ -18,7 +18,7 @@ from publishers.channels import etsy_grant
 from publishers.controller import Controller
 from publishers.delivery import Delivery
 from publishers.grant import Token
-from publishers.push import TOKEN, Account, Response
+from publishers.push import TELL, TOKEN, Account, Response
 from publishers.work import Call, Gate, Setup
 from schemas import channel_records, records, words
 from schemas.settings import Channel, Kind, Rules
@@ -105,7 +105,7 @@ class Bench:
                 continue
             if open_calls:
                 await self._answer(open_calls)
-            elif quiet >= 3:
+            elif quiet >= 3 and not self.controller.calling.limiter.silent_until(TELL) > self.now:
                 return made
             else:
                 quiet += 1
@@ -228,3 +228,22 @@ async def test_what_was_written_back_with_a_neighbour_is_told_and_not_inferred(
     bench.ordered("BLUE", 8, sold_at)
     await bench.work()
     assert bench.shows == {"RED": 8, "BLUE": 8}
+
+
+async def test_what_was_read_long_ago_is_not_written_back(opened: tuple[Bench, ClientSession]) -> None:
+    """The budget ends between the read and the write: a minute later the listing is read anew, and nothing is lost."""
+    bench, session = opened
+    await bench.open(session, P={"RED": 9, "BLUE": 9})
+    bench.level("RED", 4)
+    first = bench.controller.plan(bench.now, "r-old")
+    assert isinstance(first, Call)
+    seen = await bench.delivery.send(first.request, kind.headers(bench.secrets), 5_000)
+    bench.controller.answer(first, seen, bench.now)
+    bench.controller.calling.limiter.throttled(TELL, 60_000, bench.now)
+    async with session.post(f"{bench.base}/_control/level", json={"sku": "BLUE", "qty": 2}) as answer:
+        assert answer.status == 200
+    began = bench.now
+    made = await bench.work()
+    assert (made, bench.shows) == (2, {"RED": 4, "BLUE": 2})
+    assert bench.now >= began + 60_000
+    assert bench.record("RED").status is words.Status.IN_STEP
