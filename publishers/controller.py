@@ -49,7 +49,7 @@ class Controller:
         self.book.brake.ease()
         self._note(self.book.observed)
         self._end_hidden(now)
-        self.reconciler.begin(now)
+        self.reconciler.begin(now, self.gate)
 
     def _note(self, skus: Iterable[str]) -> None:
         """Write which listings are retired, where there is no call that says so; a channel in shadow writes nothing."""
@@ -105,7 +105,7 @@ class Controller:
         """Do what an operator asks for; opening the gate or a replay also ends a stop by refused credentials."""
         before, self.gate = self.gate, GATES.get(record.command, self.gate)
         if self.gate is not before:
-            self.reconciler.begin(now)
+            self.reconciler.begin(now, self.gate)
         if self.gate is not Gate.PUSH:
             self.calling.abandon(now)
         if record.command in (Command.ENABLE, Command.REPLAY):

@@ -44,8 +44,9 @@ class Reconciler:
         self._next_at = 0
         self._through = 0
 
-    def begin(self, now: int) -> None:
-        """Make the first run soon: the channel has become ours, or its gate was opened."""
+    def begin(self, now: int, gate: Gate) -> None:
+        """Make the first run soon: the channel has become ours, or its gate was moved."""
+        self.inspection.gate = gate
         self._next_at = now + FIRST_MS
         self.ended_at = now if self.ended_at is None else self.ended_at
 

@@ -20,7 +20,7 @@ from publishers.work import Call, Gate, Setup
 from schemas.channel_records import ChannelLevel, Drift, PublisherCommand, Reconciliation, Shown
 from schemas.codec import decode, encode
 from schemas.settings import Rules
-from schemas.words import Command, DriftAction, DriftCause, Status
+from schemas.words import Command, DriftAction, DriftCause, Result, Status
 from tests.publishers.conftest import Bench
 from tests.publishers.toyshop import FAST, Toy, Toyshop
 
@@ -498,6 +498,44 @@ def test_a_dead_sku_is_not_told_by_a_drift() -> None:
     one.reconcile()
     assert one.found() == [("A", 50, EDITED, NONE)]
     assert one.shop.told() == []
+
+
+def test_a_look_that_comes_back_when_the_gate_is_closed_changes_nothing() -> None:
+    """Neither one that was on its way, nor a whole run: what they find is written down and not put right."""
+    one = desk({"A": 5, "B": 7})
+    one.shop.numbers["A"] = 50
+    one.ask()
+    sweep = one.bench.plan()
+    assert isinstance(sweep, Call)
+    one.bench.command(Command.SHADOW)
+    one.bench.controller.answer(sweep, one.shop.serve(sweep), one.bench.now)
+    one.wait(QUIET_MS)
+    assert one.found() == [("A", 50, EDITED, NONE)]
+    assert not [record for record in one.bench.out if isinstance(record, ChannelLevel)]
+
+
+def test_what_is_believed_after_a_drift_holds_the_known_sales() -> None:
+    """The number that the channel shows was looked at after them: they are not taken off it once more."""
+    one = desk({"A": 10})
+    book = one.bench.controller.book
+    book.put_observed(replace(book.observed["A"], status=Status.DEAD, err="rejected: no"))
+    one.bench.outcome("A", 2, ordered_at=one.bench.now, version=None, shortfall=2, result=Result.INSUFFICIENT)
+    assert book.expected("A", "A") == 8
+    one.shop.numbers["A"] = 50
+    one.reconcile()
+    assert book.expected("A", "A") == 50
+    assert one.bench.record("A").heard == len(one.bench.said)
+
+
+def test_so_many_listings_wait_for_the_poll_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shop whose numbers were all lowered does not fill the memory; the next run looks at the others again."""
+    monkeypatch.setattr("publishers.inspection.CASES_MAX", 3)
+    one = desk({f"S{n}": 5 for n in range(10)})
+    one.shop.numbers.update(dict.fromkeys(one.shop.numbers, 1))
+    one.reconcile()
+    assert len(one.bench.controller.reconciler.inspection.cases) == 3
+    one.polled()
+    assert Counter(one.shop.numbers.values()) == {5: 3, 1: 7}
 
 
 AMAZON = Toy(APPLIES_MS=30_000)
