@@ -82,6 +82,10 @@ class Batch:
             (owner,) = checked([feed.owner(key.decode())])
             if any(row[: len(owner)] != owner for row in rows):
                 raise WireError(f"the key says {owner[0]!r}, the value another SKU")
+            if feed.placed:
+                place = str(position.partition)
+                rows = [(*row[: len(owner)], place, *row[len(owner) :]) for row in rows]
+                owner = (*owner, place)
             stamped = [(*row, *position.row) for row in rows]
             self.newest.setdefault(feed.table, {})[owner] = ((*owner, *position.row), stamped)
         elif value is not None:  # a tombstone takes a line out of the processor's table; history keeps it

@@ -4,46 +4,26 @@ Why a channel shows what it shows, purely: terms that add up to the number, and 
 The numbers come from the publisher's own rules, applied one after the other; what each takes is a term.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from publishers.bundles import Bundles, limiting
+from publishers.ledger.explain_case import BEHIND_MS, LATE_MS, VERDICTS, Case, Verdict
 from publishers.ledger.facts import Facts
 from publishers.rules import number, offered, target
-from schemas.channel_records import ChannelLevel, Shown, SyncLog
+from schemas.channel_records import Shown, SyncLog
 from schemas.records import OrderOutcome, StockLevel
-from schemas.settings import Channel, Mode, Rules
-from schemas.words import Status
+from schemas.settings import Channel, Rules
 
-BEHIND_MS = 15_000
-"""From this age on, what the tables say may be the past: a ledger that keeps up tells every 2 s."""
-LATE_MS = 60_000
-"""A number that has been on its way for so long is late: the channels' own limits explain seconds, not minutes."""
-
-
-class Verdict(StrEnum):
-    """The one reason for a number; the worst first, which is the answer for the whole SKU."""
-
-    UNKNOWN_SKU = "unknown_sku"
-    DEAD = "dead"
-    LATE = "late"
-    RETRYING = "retrying"
-    LEDGER_BEHIND = "ledger_behind"
-    ON_ITS_WAY = "on_its_way"
-    HIDDEN_SALES = "hidden_sales"
-    UNSTOCKED = "unstocked"
-    NEVER_TOLD = "never_told"
-    SHADOW = "shadow"
-    PAUSED = "paused"
-    RETIRED = "retired"
-    RULE = "rule"
-    IN_STEP = "in_step"
+__all__ = ["BEHIND_MS", "LATE_MS", "Line", "Part", "Report", "Term", "Verdict", "explain"]
 
 
 class Part(StrEnum):
     """What a term stands for."""
 
     MASTER = "master_quantity"
+    BUNDLE = "bundle"
     BELOW_ZERO = "below_zero"
     BUFFER = "buffer"
     PERCENT = "percent"
@@ -69,7 +49,8 @@ class Line:
     """
     One listing at one channel, or (`listing_id` empty) a channel that knows none for the SKU.
 
-    The units of `terms` add up to `shown`, or to `desired` where the channel has never been told.
+    The units of `terms` add up to `shown`, or to `desired` where the channel has never been told.  `limited_by` is the
+    component that allows a bundle least.
     """
 
     channel: str
@@ -88,6 +69,7 @@ class Line:
     err: str | None
     dirty_since: int | None
     last_call: SyncLog | None
+    limited_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,66 +85,10 @@ class Report:
     decisions: Sequence[OrderOutcome]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """What a verdict is found from."""
-
-    facts: Facts
-    channel: Channel
-    state: ChannelLevel | None
-    listing: Shown
-    desired: int | None
-
-    @property
-    def behind(self) -> bool:
-        return self.facts.as_of_ms is None or self.facts.now_ms - self.facts.as_of_ms > BEHIND_MS
-
-    @property
-    def agrees(self) -> bool:
-        """Say whether the channel shows what it should; an unanswered call may have changed what it shows."""
-        return self.listing.shown == self.desired and self.listing.request_id is None
-
-    @property
-    def late(self) -> bool:
-        since = self.state.dirty_since if self.state else None
-        return not self.agrees and since is not None and self.facts.now_ms - since > LATE_MS
-
-    @property
-    def untold(self) -> bool:
-        return self.listing.shown is None and self.listing.sent is None
-
-    @property
-    def status(self) -> Status | None:
-        return self.state.status if self.state else None
-
-    @property
-    def ruled(self) -> bool:
-        level = self.facts.level
-        return level is not None and self.desired != level.quantity
-
-
-_VERDICTS: tuple[tuple[Verdict, Callable[[_Case], bool]], ...] = (
-    (Verdict.DEAD, lambda case: case.status is Status.DEAD),
-    (Verdict.LEDGER_BEHIND, lambda case: case.behind and not case.agrees),
-    (Verdict.UNSTOCKED, lambda case: case.desired is None),
-    (Verdict.SHADOW, lambda case: case.channel.mode is Mode.SHADOW and case.listing.sent is None and not case.agrees),
-    (Verdict.NEVER_TOLD, lambda case: case.untold and case.status in (None, Status.IN_STEP)),
-    (Verdict.RETRYING, lambda case: case.status is Status.RETRYING and not case.agrees),
-    (Verdict.LATE, lambda case: case.late),
-    (Verdict.ON_ITS_WAY, lambda case: not case.agrees),
-    (Verdict.HIDDEN_SALES, lambda case: case.state is not None and case.state.hidden > 0),
-    (Verdict.PAUSED, lambda case: case.facts.level is not None and case.facts.level.paused is not None),
-    (Verdict.RETIRED, lambda case: case.listing.retired),
-    (Verdict.RULE, lambda case: case.ruled),
-    (Verdict.IN_STEP, lambda _case: True),
-)
-"""The first that holds is the verdict."""
-
-
 def explain(sku: str, facts: Facts, channels: Iterable[Channel]) -> Report:
     """Return why every channel shows what it shows of `sku`."""
     lines = [line for channel in channels for line in _lines(sku, facts, channel)]
-    known = facts.level is not None or facts.channels or facts.decisions
+    known = facts.level is not None or facts.channels or facts.decisions or facts.listings
     order = list(Verdict)
     worst = min((line.verdict for line in lines), key=order.index, default=Verdict.IN_STEP)
     return Report(
@@ -178,15 +104,31 @@ def explain(sku: str, facts: Facts, channels: Iterable[Channel]) -> Report:
 
 def _lines(sku: str, facts: Facts, channel: Channel) -> Iterator[Line]:
     state = facts.channels.get(channel.name)
-    listings = state.listings if state and state.listings else {"": Shown()}
-    steps = [*_steps(facts.level, channel.rules_for(sku))]
+    listed = {one.listing_id: one for one in facts.listings.get(channel.name, ())}
+    told = state.listings if state else {}
+    listings = {**dict.fromkeys(listed, Shown()), **told} or {"": Shown()}
+    bundles = Bundles()
+    bundles.put(sku, listed.values())
+    level = bundles.level(sku, facts.levels) if sku in bundles else facts.level
+    first = Part.BUNDLE if sku in bundles else Part.MASTER
+    least = min((part for made in bundles.made(sku) if (part := limiting(made, facts.levels))), default=None)
+    steps = [*_steps(level, channel.rules_for(sku), first)]
     for listing_id, listing in listings.items():
+        retired = listed[listing_id].retired if listing_id in listed else listing.retired
         hidden = state.hidden if state else 0
         ruled = sum(term.units for term in steps) if steps else None
-        open_to = offered(ruled, retired=listing.retired)
+        open_to = offered(ruled, retired=retired)
         desired = target(open_to, hidden, listing.shown)
         terms = [*steps, *_tail((ruled, open_to, desired), listing.shown)]
-        case = _Case(facts=facts, channel=channel, state=state, listing=listing, desired=desired)
+        case = Case(
+            facts=facts,
+            level=level,
+            channel=channel,
+            state=state,
+            listing=listing,
+            retired=retired,
+            desired=desired,
+        )
         yield Line(
             channel=channel.name,
             listing_id=listing_id,
@@ -194,8 +136,8 @@ def _lines(sku: str, facts: Facts, channel: Channel) -> Iterator[Line]:
             shown_at=listing.shown_at,
             inferred=listing.inferred,
             desired=desired,
-            verdict=next(verdict for verdict, holds in _VERDICTS if holds(case)),
-            terms=[term for term in terms if term.units or term.part is Part.MASTER],
+            verdict=next(verdict for verdict, holds in VERDICTS if holds(case)),
+            terms=[term for term in terms if term.units or term.part is first],
             sent=listing.sent,
             sent_at=listing.sent_at,
             hidden=hidden,
@@ -204,14 +146,15 @@ def _lines(sku: str, facts: Facts, channel: Channel) -> Iterator[Line]:
             err=state.err if state else None,
             dirty_since=state.dirty_since if state else None,
             last_call=facts.calls.get((channel.name, listing_id)),
+            limited_by=least,
         )
 
 
-def _steps(level: StockLevel | None, rules: Rules) -> Iterator[Term]:
+def _steps(level: StockLevel | None, rules: Rules, first: Part) -> Iterator[Term]:
     """Yield what each rule takes, by applying one more of them each time; nothing for a SKU without a level."""
     if level is None or level.quantity is None:
         return
-    yield Term(part=Part.MASTER, units=level.quantity)
+    yield Term(part=first, units=level.quantity)
     open_level, before = replace(level, paused=None), level.quantity
     for part, step_level, step_rules in (
         (Part.BELOW_ZERO, open_level, Rules()),

@@ -11,14 +11,15 @@ SENTENCES = {
     Verdict.UNKNOWN_SKU: "no table knows this SKU: was it ever imported, is it spelled like this?",
     Verdict.DEAD: "the channel refused the number for good: see the error, repair, then `replay`",
     Verdict.LATE: "the number should have arrived long ago: look at the publisher and at the channel's limits",
+    Verdict.BRAKE: "the brake holds the 0: one change would empty much of the shop; see `command brake_release`",
+    Verdict.ACCEPTED: "the channel has taken the number and does not show it yet: it is read back",
     Verdict.RETRYING: "the last call failed and will be made again, with the newest number",
     Verdict.LEDGER_BEHIND: "the tables are old, so this may be the past: look at the ledger, not at the channel",
     Verdict.ON_ITS_WAY: "the hub has moved, the channel is being told",
     Verdict.HIDDEN_SALES: "the channel has sold units whose orders have not come yet; it is not raised before they do",
     Verdict.UNSTOCKED: "the SKU was never stocked: set or add a quantity",
     Verdict.NEVER_TOLD: "the channel was never told: is there a listing with this SKU, does its publisher run?",
-    Verdict.SHADOW: "the channel is in shadow mode: nothing is pushed until `enable`;"
-    " before, it is not known here which listings are retired (they will be told 0)",
+    Verdict.SHADOW: "the channel is in shadow mode: nothing is pushed until `enable`",
     Verdict.PAUSED: "the SKU is paused: every channel shows 0",
     Verdict.RETIRED: "the listing is retired: it shows 0 until its flag is taken back, its orders count",
     Verdict.RULE: "right, by the channel's rules",
@@ -26,6 +27,7 @@ SENTENCES = {
 }
 PARTS = {
     Part.MASTER: "in the hub",
+    Part.BUNDLE: "what its components allow",
     Part.BELOW_ZERO: "below zero shows as 0",
     Part.BUFFER: "kept back by the buffer",
     Part.PERCENT: "kept back by the percentage",
@@ -78,7 +80,8 @@ def _line(line: Line, now: int) -> Iterator[str]:
     yield f"{line.channel} {line.listing_id}".rstrip() + f": {shows}{since}{inferred}"
     yield f"  {line.verdict}: {SENTENCES[line.verdict]}"
     for term in line.terms:
-        yield f"  {term.units:>+6} {PARTS[term.part]}"
+        least = f" ({line.limited_by} allows least)" if term.part is Part.BUNDLE and line.limited_by else ""
+        yield f"  {term.units:>+6} {PARTS[term.part]}{least}"
     if line.terms:
         yield f"  {sum(term.units for term in line.terms):>6} {'to show' if line.shown is None else 'shown'}"
     if line.last_call is not None:

@@ -1,7 +1,7 @@
 """What the tables know about a SKU, as the records that it came from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas import channel_records, records
 
@@ -13,6 +13,8 @@ class Facts:
 
     Args:
         level: its level, or null.
+        levels: the levels of what bundles of this SKU are made of.
+        listings: what each channel lists of it, by channel.
         channels: what each channel shows, by channel.
         calls: the last row of a call, by channel and listing.
         decisions: the last decisions, newest first.
@@ -22,6 +24,8 @@ class Facts:
     """
 
     level: records.StockLevel | None
+    levels: Mapping[str, records.StockLevel] = field(default_factory=dict)
+    listings: Mapping[str, Sequence[channel_records.Listing]] = field(default_factory=dict)
     channels: Mapping[str, channel_records.ChannelLevel]
     calls: Mapping[tuple[str, str], channel_records.SyncLog]
     decisions: Sequence[records.OrderOutcome]

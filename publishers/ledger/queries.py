@@ -15,6 +15,8 @@ from schemas.shapes import reader
 
 _PRODUCT = "SELECT * FROM products WHERE sku = $1"
 _STATES = "SELECT * FROM channel_state WHERE sku = $1 ORDER BY channel, listing_id"
+_LISTINGS = "SELECT * FROM listings WHERE sku = $1 ORDER BY channel, listing_id"
+_PRODUCTS = "SELECT * FROM products WHERE sku = ANY($1::text[])"
 _CALLS = """
 SELECT l.* FROM channel_state s CROSS JOIN LATERAL (
     SELECT * FROM sync_log l
@@ -31,6 +33,7 @@ FROM ledger_positions WHERE topic = ANY($1::text[]) AND topic_partition = $2
 """
 _cause = reader(records.Cause)
 _waiting = reader(tuple[records.Waiting, ...])
+_components = reader(tuple[channel_records.Component, ...])
 
 
 async def facts(connection: asyncpg.Connection, sku: str, topics: Iterable[str], partition: int, last: int) -> Facts:
@@ -49,12 +52,17 @@ async def facts(connection: asyncpg.Connection, sku: str, topics: Iterable[str],
         await require_current(connection)
         product = await connection.fetchrow(_PRODUCT, sku)
         states = await connection.fetch(_STATES, sku)
+        listings = [_listing(row) for row in await connection.fetch(_LISTINGS, sku)]
+        parts = list({part.sku for listing in listings for part in listing.components})
+        products = await connection.fetch(_PRODUCTS, parts) if parts else []
         calls = await connection.fetch(_CALLS, sku)
         decisions = await connection.fetch(_DECISIONS, sku, last)
         clock = await connection.fetchrow(_AS_OF, list(topics), partition)
     assert clock is not None, "an aggregate without GROUP BY has one row"
     return Facts(
         level=None if product is None else _level(product),
+        levels={row["sku"]: _level(row) for row in products},
+        listings={name: list(rows) for name, rows in groupby(listings, key=lambda listing: listing.channel)},
         channels={name: _channel(list(rows)) for name, rows in groupby(states, key=lambda row: str(row["channel"]))},
         calls={(row["channel"], row["listing_id"]): _call(row) for row in calls},
         decisions=[_decision(row) for row in decisions],
@@ -111,6 +119,17 @@ def _shown(row: asyncpg.Record) -> channel_records.Shown:
         sent_version=row["sent_version"],
         sent_at=_maybe_ms(row["sent_at"]),
         request_id=row["request_id"],
+        retired=row["retired"],
+        accepted_at=_maybe_ms(row["accepted_at"]),
+    )
+
+
+def _listing(row: asyncpg.Record) -> channel_records.Listing:
+    return channel_records.Listing(
+        channel=row["channel"],
+        listing_id=row["listing_id"],
+        sku=row["sku"],
+        components=_components(orjson.loads(row["components"])),
         retired=row["retired"],
     )
 

@@ -125,7 +125,16 @@ def listings(channel: str, level: channel_records.ChannelLevel) -> list[Row]:
         at(level.at),
     )
     shown = level.listings or {"": channel_records.Shown()}
-    return [(level.sku, channel, listing_id, *_shown(listing), *shared) for listing_id, listing in shown.items()]
+    return [
+        (level.sku, channel, listing_id, *_shown(listing), *shared, maybe_at(listing.accepted_at))
+        for listing_id, listing in shown.items()
+    ]
+
+
+def listed(listing: channel_records.Listing) -> Row:
+    """Return the row of `listings`, without its place."""
+    parts = [{"sku": part.sku, "qty": part.qty} for part in listing.components]
+    return (listing.channel, listing.listing_id, listing.sku, _json(parts), listing.retired)
 
 
 def _shown(listing: channel_records.Shown) -> Row:
@@ -159,12 +168,14 @@ class Feed:
         table: the name of the table that its records fill.
         read: the rows in a record's value; raises `WireError` or `UnstorableError`.
         owner: what a record speaks for as a whole, from its key; None where rows are only ever added.
+        placed: whether it speaks for its own partition only, and the partition belongs to what it owns.
 
     """
 
     table: str
     read: Callable[[bytes], list[Row]]
     owner: Callable[[str], tuple[str, ...]] | None = None
+    placed: bool = False
 
 
 def feeds(channels: Iterable[str]) -> Mapping[str, Feed]:
@@ -177,8 +188,22 @@ def feeds(channels: Iterable[str]) -> Mapping[str, Feed]:
             table="order_events", read=lambda raw: [order_event(decode(records.OrderOutcome, raw))]
         ),
         topics.SYNC_LOG: Feed(table="sync_log", read=lambda raw: [call(decode(channel_records.SyncLog, raw))]),
+        topics.LISTING: Feed(
+            table="listings",
+            read=lambda raw: [listed(decode(channel_records.Listing, raw))],
+            owner=_listing_owner,
+            placed=True,
+        ),
         **{topics.channel_level(channel): _channel_feed(channel) for channel in channels},
     }
+
+
+def _listing_owner(key: str) -> tuple[str, ...]:
+    """Return channel and listing of a key; raises `WireError` for another key."""
+    channel, sign, listing_id = key.partition("|")
+    if not sign:
+        raise WireError("the key is no channel|listingId")
+    return (channel, listing_id)
 
 
 def _channel_feed(channel: str) -> Feed:

@@ -140,10 +140,24 @@ CHANNEL_STATE = Table(
         ("err", "text"),
         ("dirty_since", "timestamptz"),
         ("at", "timestamptz"),
+        ("accepted_at", "timestamptz"),
+    ),
+)
+LISTINGS = Table(
+    name="listings",
+    key=("channel", "listing_id", "place"),
+    owner=("channel", "listing_id", "place"),
+    columns=(
+        ("channel", "text"),
+        ("listing_id", "text"),
+        ("place", "text"),
+        ("sku", "text"),
+        ("components", "jsonb"),
+        ("retired", "boolean"),
     ),
 )
 FAULTS = Table(
     name="ledger_faults",
     columns=(("topic", "text"), ("kind", "text"), ("err", "text"), ("through_offset", "bigint")),
 )
-BY_NAME = {table.name: table for table in (PRODUCTS, ORDER_EVENTS, SYNC_LOG, CHANNEL_STATE, FAULTS)}
+BY_NAME = {table.name: table for table in (PRODUCTS, ORDER_EVENTS, SYNC_LOG, CHANNEL_STATE, LISTINGS, FAULTS)}

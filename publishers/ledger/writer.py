@@ -15,7 +15,7 @@ CONNECT_S = 5.0
 COMMAND_S = 60.0
 LOCK = 7_226_014_509_311_021
 """The advisory lock that one migrating process holds; any number will do, as long as it stays this one."""
-MIGRATIONS = ("schema_1.sql", "schema_2.sql")
+MIGRATIONS = ("schema_1.sql", "schema_2.sql", "schema_3.sql")
 OUTAGES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises when PostgreSQL is down, starting, stopping, full or locked: wait and begin again.
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from publishers.brake import HELD
 from publishers.ledger.explain import BEHIND_MS, LATE_MS, Line, Part, Verdict, explain
 from publishers.ledger.explain_text import PARTS, SENTENCES, age, text
 from publishers.ledger.facts import Facts
-from schemas.channel_records import ChannelLevel, Shown, SyncLog
+from schemas.channel_records import ChannelLevel, Component, Listing, Shown, SyncLog
 from schemas.records import Cause, StockLevel
 from schemas.settings import Channel, Kind, Mode, Rules
 from schemas.words import CauseKind, Pause, Policy, Status
@@ -187,12 +188,52 @@ def test_a_channel_in_shadow_was_not_told() -> None:
     assert line(facts(level(), state(12)), mode=Mode.SHADOW).verdict is Verdict.ON_ITS_WAY
 
 
-def test_the_answer_for_a_channel_in_shadow_says_that_it_knows_no_retired_listings() -> None:
-    """Such a channel's publisher writes nothing, so the number that is wanted may be one that will never be told."""
-    answer = text(explain("A", facts(level(), None), [channel(mode=Mode.SHADOW)]))
+def listed(components: tuple[Component, ...] = (), *, retired: bool = False) -> dict[str, list[Listing]]:
+    """Return what the channel lists."""
+    return {"a": [Listing(channel="a", listing_id="1", sku="A", components=components, retired=retired)]}
 
-    assert "nothing is pushed until `enable`" in answer
-    assert "not known here which listings are retired" in answer
+
+def test_the_answer_for_a_channel_in_shadow_knows_retired_listings() -> None:
+    """Such a channel's publisher writes nothing, so the listing itself says that it will be told 0."""
+    known = replace(facts(level(), None), listings=listed(retired=True))
+    only = line(known, mode=Mode.SHADOW)
+    assert (only.listing_id, only.verdict, only.desired) == ("1", Verdict.SHADOW, 0)
+    assert parts(only) == {"master_quantity": 10, "retired": -10}
+    assert "nothing is pushed until `enable`" in text(explain("A", known, [channel(mode=Mode.SHADOW)]))
+
+
+def test_a_listing_that_was_never_told_is_named() -> None:
+    """Its channel knows it, its publisher has not written of it."""
+    only = line(replace(facts(level(), None), listings=listed()))
+    assert (only.listing_id, only.verdict, only.shown, only.desired) == ("1", Verdict.NEVER_TOLD, None, 10)
+
+
+def test_a_bundle_shows_what_its_components_allow_and_names_the_scarcest() -> None:
+    """It has no level of its own; what the rules take comes after."""
+    made = (Component(sku="CUP", qty=2), Component(sku="SAUCER", qty=1))
+    levels = {"CUP": replace(level(9), sku="CUP"), "SAUCER": replace(level(7), sku="SAUCER")}
+    known = replace(facts(None, state(3)), listings=listed(made), levels=levels)
+    only = line(known, Rules(buffer=1))
+    assert (only.verdict, only.desired, only.limited_by) == (Verdict.RULE, 3, "CUP")
+    assert parts(only) == {"bundle": 4, "buffer": -1}
+    assert "+4 what its components allow (CUP allows least)" in text(explain("A", known, [channel(Rules(buffer=1))]))
+    unknown = line(replace(known, levels={"CUP": levels["CUP"]}))
+    assert (unknown.verdict, unknown.desired, unknown.limited_by) == (Verdict.UNSTOCKED, None, None)
+
+
+def test_a_0_that_the_brake_holds_is_neither_late_nor_on_its_way() -> None:
+    """A person has to let it."""
+    held = state(10, Status.SENDING, err=HELD, dirty_since=NOW - 2 * LATE_MS)
+    assert line(facts(level(), held), Rules(percent=0)).verdict is Verdict.BRAKE
+    assert line(facts(level(), held)).verdict is Verdict.IN_STEP
+
+
+def test_what_was_accepted_and_does_not_show_yet_is_waited_for() -> None:
+    """As long as it is what the channel should show."""
+    taken = Shown(shown=4, shown_at=NOW - 9_000, sent=10, sent_at=NOW, accepted_at=NOW)
+    waits = replace(state(4, dirty_since=NOW - 2 * LATE_MS), listings={"1": taken})
+    assert line(facts(level(), waits)).verdict is Verdict.ACCEPTED
+    assert line(facts(level(12), waits)).verdict is Verdict.LATE
 
 
 def test_a_sku_that_no_table_knows_is_unknown() -> None:

@@ -15,7 +15,7 @@ from schemas.codec import encode
 T = 1_700_000_000_000
 WHEN = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 CHANNEL_LEVEL = topics.channel_level("shop-a")
-TOPICS = (topics.STOCK_LEVEL, topics.ORDER_OUTCOME, topics.SYNC_LOG, CHANNEL_LEVEL)
+TOPICS = (topics.STOCK_LEVEL, topics.ORDER_OUTCOME, topics.SYNC_LOG, topics.LISTING, CHANNEL_LEVEL)
 
 
 def batch() -> Batch:
@@ -129,6 +129,34 @@ def test_what_cannot_be_written_is_a_fault(value: Any, key: bytes, kind: str) ->
     assert "\0" not in row["err"]
     assert named(it, "products") == []
     assert it.moves["id-stock.level", 0].next_offset == 5
+
+
+def test_a_listing_has_a_row_in_each_partition_that_it_stands_in() -> None:
+    """A listing whose SKU has changed is ended in its old partition: the end takes that row, whatever comes first."""
+    it = Batch(feeds(["shop-a"]), {("id-listing", 0): 0, ("id-listing", 1): 0})
+    parts = (channel_records.Component(sku="CUP", qty=2),)
+    moved = channel_records.Listing(channel="shop-a", listing_id="1", sku="SET", components=parts, retired=True)
+    it.add(topics.LISTING, Position(topic_id="id-listing", partition=1, offset=4), b"shop-a|1", encode(moved))
+    it.add(topics.LISTING, Position(topic_id="id-listing", partition=0, offset=9), b"shop-a|1", None)
+    (row,) = named(it, "listings")
+    assert [row[name] for name in ("channel", "listing_id", "place", "sku", "retired")] == [
+        "shop-a",
+        "1",
+        "1",
+        "SET",
+        True,
+    ]
+    assert row["components"] == '[{"sku":"CUP","qty":2}]'
+    assert dict(it.removals()) == {"listings": [("shop-a", "1", "0", "id-listing", 0, 9)]}
+
+
+@pytest.mark.parametrize("key", [b"shop-a", b"shop-b|1", b"shop-a|2"])
+def test_a_listing_under_another_key_is_a_fault(key: bytes) -> None:
+    """It would stay for ever: its end comes under its own."""
+    it = batch()
+    put(it, topics.LISTING, 0, channel_records.Listing(channel="shop-a", listing_id="1", sku="A"), key)
+    assert [row["kind"] for row in named(it, "ledger_faults")] == ["unreadable"]
+    assert named(it, "listings") == []
 
 
 def test_an_escaped_backslash_is_no_nul() -> None:
