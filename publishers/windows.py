@@ -8,6 +8,7 @@ makes the vendor's own count run over, as long as nobody else uses it.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Protocol
 
 JITTER_MS = 200
@@ -85,9 +86,12 @@ class Meter(Protocol):
         """Return whether what is left is kept for what is urgent."""
 
 
+@lru_cache(256)
 def ratio_of(window: Window, limit: int, per_ms: int) -> Fraction | None:
     """
     Return how many times the window's own amount the channel's word allows; None for a broken one.
+
+    It is kept, because a channel says the same with every answer.
 
     Args:
         window: the limit in question.

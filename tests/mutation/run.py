@@ -53,7 +53,10 @@ TARGETS = {
         tests=("orders", "adjustments", "records", "waiting", "model", "properties"),
     ),
     "codec": Target(files=("codec", "shapes", "compiled", "constraints"), tests=("codec", "shapes", "compiled")),
-    "limiter": Target(files=("limiter",), tests=("limiter*",)),
+    "limiter": Target(
+        files=("limiter", "refilling", "rolling", "windows", "shares"),
+        tests=("limiter", "limiter_shares", "limiter_reserve"),
+    ),
     "retry": Target(files=("retry",), tests=("retry*",)),
 }
 """Names here are short; `paths` makes them paths."""

@@ -5,13 +5,12 @@ Requests take up to 200 ms longer or shorter than one another, so they arrive in
 """
 
 import heapq
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 from random import Random
-from typing import Protocol
 
 import pytest
 from hypothesis import given, settings
@@ -19,82 +18,7 @@ from hypothesis import strategies as st
 
 from publishers.limiter import Limiter, Window
 from publishers.push import TELL
-
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-JITTER = 200
-"""Requests are this much longer on their way at most."""
-Delay = Callable[[Random, int], int]
-DELAYS: Mapping[str, Delay] = {
-    "any": lambda chance, _now: chance.randint(0, JITTER),
-    "in crowds": lambda _chance, now: JITTER - now % (JITTER + 1),
-    "first late, then early": lambda _chance, now: JITTER if now % 2_000 < 1_000 else 0,
-}
-"""How long a request is on its way; the second lets all that was sent in 200 ms arrive in one."""
-
-
-class Rule(Protocol):
-    """One of a vendor's rules."""
-
-    def has(self, at: int, cost: int, listing: str) -> bool:
-        """Return whether a request is let in."""
-
-    def take(self, at: int, cost: int, listing: str) -> None:
-        """Count it."""
-
-
-@dataclass(slots=True)
-class Bucket:
-    """Refills by `rate` a second up to `most`; the cost is in points, or one a request."""
-
-    rate: Fraction
-    most: int
-    points: bool = False
-    left: Fraction = Fraction(0)
-    at: int = 0
-
-    def has(self, at: int, cost: int, _listing: str) -> bool:
-        """Let in what is covered."""
-        self.left = min(Fraction(self.most), self.left + self.rate * (at - self.at) / 1_000)
-        self.at = at
-        return self.left >= (cost if self.points else 1)
-
-    def take(self, _at: int, cost: int, _listing: str) -> None:
-        """Take the points."""
-        self.left -= cost if self.points else 1
-
-
-@dataclass(slots=True)
-class Sliding:
-    """So many requests in 24 hours that slide, counted to the millisecond."""
-
-    most: int
-    times: deque[int] = field(default_factory=deque)
-
-    def has(self, at: int, _cost: int, _listing: str) -> bool:
-        """Let in what there is room for."""
-        while self.times and self.times[0] <= at - DAY:
-            self.times.popleft()
-        return len(self.times) < self.most
-
-    def take(self, at: int, _cost: int, _listing: str) -> None:
-        """Write the time down."""
-        self.times.append(at)
-
-
-@dataclass(slots=True)
-class Calendar:
-    """So many changes of a listing in a calendar day."""
-
-    most: int
-    used: Counter[tuple[int, str]] = field(default_factory=Counter)
-
-    def has(self, at: int, _cost: int, listing: str) -> bool:
-        """Let in what is left of this day."""
-        return self.used[at // DAY, listing] < self.most
-
-    def take(self, at: int, _cost: int, listing: str) -> None:
-        """Count it for its day."""
-        self.used[at // DAY, listing] += 1
+from tests.publishers.vendors import DAY, DELAYS, HOUR, JITTER, MINUTE, Bucket, Calendar, Delay, Rule, Sliding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +143,26 @@ def test_after_one_refusal_there_is_no_other_and_nearly_all_of_the_rate_is_used(
 def test_a_vendor_whose_bucket_was_full_refuses_nothing_at_all(vendor: Vendor, delay: str) -> None:
     """A first start, or one after an idle while, needs no refusal to find its pace."""
     assert run(vendor, DELAYS[delay], 1, Fraction(1)).refused == []
+
+
+@pytest.mark.parametrize("delay", DELAYS)
+@settings(max_examples=5)
+@given(seed=st.integers(0, 10_000), used=st.integers(0, 10))
+def test_a_second_that_slides_is_kept_too_at_the_price_of_the_jitter(delay: str, seed: int, used: int) -> None:
+    """
+    Etsy's second, where it is no bucket: what is sent in 1.2 s may arrive in one, so no more than 10 in 1.2 s are safe.
+
+    Of that pace, 8.3 a second, at least 95 % is used.
+    """
+    etsy = Vendor(
+        name="etsy",
+        windows=(Window(amount=10, per_ms=1_000, burst=10, rolling=True),),
+        rules=lambda _: [Sliding(10, per=1_000, times=deque([0] * used))],
+        length=MINUTE,
+    )
+    seen = run(etsy, DELAYS[delay], seed, Fraction(1))
+    assert seen.late_refusals() == []
+    assert seen.passed(MINUTE // 2, MINUTE) >= Fraction(95, 100) * 30 * 10 * 1_000 / (1_000 + JITTER)
 
 
 def test_a_day_that_slides_is_never_overdrawn_and_used_nearly_to_its_end() -> None:
