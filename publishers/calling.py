@@ -5,20 +5,18 @@ Several calls may be under way; a SKU is in one at most, and so is a group where
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import replace
 
-from publishers import circuit, fold, push, retry
-from publishers.answers import hidden_units, log_rows
+from publishers import circuit, fold, push
+from publishers.answers import log_rows
 from publishers.hearing import Hearing
 from publishers.kind import Conversation, Swept, limited
 from publishers.limiter import Limiter
 from publishers.picking import Picker
+from publishers.results import Results
 from publishers.talks import Talk, Talks
 from publishers.tasks import Tasks
 from publishers.work import Call, Purpose, Setup
-from schemas.channel_records import ChannelLevel
-from schemas.words import Status
 
 IDLE_MS = 1_000
 """How long to wait when there is nothing to do; an input or an answer ends the wait."""
@@ -35,12 +33,12 @@ class Calling:
         """Start with full buckets, a closed circuit and nothing under way."""
         self.setup = setup
         self.tasks = tasks
-        self.hearing = hearing
         self.limiter = Limiter(setup.limits, now)
         self._by_listing = any(window.per_listing for window in setup.limits[push.TELL])
         self.circuit = circuit.Circuit()
         self.picker = Picker(setup, tasks, hearing.position)
         self.talks = Talks(setup.scale)
+        self.results = Results(setup, tasks, hearing)
         self.refused: str | None = None
         self.answered = False
         """Whether the channel has answered a call of ours since we began."""
@@ -67,7 +65,7 @@ class Calling:
     def tell(self, now: int, request_id: str) -> Call | int:
         """Return the first request of a new call, its intents in `tasks.out`, or for how many ms to wait."""
         if self.circuit.is_open and circuit.wait(self.circuit, now):
-            self.tasks.climb(push.ChannelDown(self.circuit.err), self._moment(now))
+            self.tasks.climb(push.ChannelDown(self.circuit.err), self.results.moment(now))
         elif self.circuit.is_open:
             self.tasks.wake_one(now)
         elif (found := self._tell_bulk(now, request_id)) is not None:
@@ -104,7 +102,8 @@ class Calling:
 
     def _picked(self, now: int, request_id: str) -> Call | None:
         """Return the most urgent call, without the rows whose listings have used up limits of their own."""
-        call = self.picker.pick(now, request_id, probe=self.circuit.is_open)
+        scarce = self.limiter.reserved(push.TELL, now)
+        call = self.picker.pick(now, request_id, probe=self.circuit.is_open, urgent=scarce)
         if call is None or call.reads or not self._by_listing:
             return call
         named, left = list[str](), dict(call.since)
@@ -178,7 +177,7 @@ class Calling:
     def _drop(self, talk: Talk, now: int) -> None:
         """End a call between two of its requests; its rows are told again."""
         self.talks.drop(talk.call)
-        self._results(talk.call, push.all_rows(push.Again(unsure=talk.wrote), talk.call.rows), now)
+        self.results.take(talk.call, push.all_rows(push.Again(unsure=talk.wrote), talk.call.rows), now)
 
     def answer(self, call: Call, response: push.Response, now: int) -> push.Answer | Swept | None:
         """Take up a response: how the call has ended, its results in `tasks.out`, or None where it goes on."""
@@ -213,17 +212,9 @@ class Calling:
             self._unanswered.append(call)
             return
         if not looks:
-            self._results(call, answer, now)
+            self.results.take(call, answer, now)
         if response.status and not any(isinstance(verdict, push.ChannelDown) for verdict in answer.verdicts):
             self._back(now)
-
-    def _results(self, call: Call, answer: push.Answer, now: int) -> None:
-        self.tasks.end(call)
-        judged: dict[str, list[tuple[push.Row, push.Verdict]]] = {}
-        for row, verdict in zip(call.rows, answer.verdicts, strict=True):
-            judged.setdefault(row.sku, []).append((row, verdict))
-        for sku, pairs in judged.items():
-            self._result(call, sku, pairs, now)
 
     def _weather(self, call: Call, answer: push.Answer, now: int) -> None:
         """Let the answer correct the limits, the circuit and the gate."""
@@ -245,42 +236,8 @@ class Calling:
         first = not call.again and call.step == 0
         return harmless and first and response.status == 0 and not response.unsent
 
-    def _result(self, call: Call, sku: str, judged: Sequence[tuple[push.Row, push.Verdict]], now: int) -> None:
-        book = self.tasks.book
-        old = book.observed.get(sku) or ChannelLevel(sku=sku, status=Status.SENDING, at=now)
-        judged = [(row, self.tasks.patience(row, verdict)) for row, verdict in judged]
-        record = fold.result(old, judged, self._moment(now, call))
-        for row, verdict in judged:
-            if isinstance(verdict, push.Shows):
-                record = replace(record, hidden=record.hidden + hidden_units(book, row, verdict.quantity))
-            if isinstance(verdict, push.Delivered | push.Accepted):
-                book.sales.settle(sku, call.sales.get(sku, ()))
-                record = replace(record, heard=max(record.heard, call.heard.get(sku, 0)))
-        if any(isinstance(verdict, push.Shows) for _, verdict in judged):
-            book.sales.settle(sku, book.sales.known(sku))
-            record = replace(record, heard=max(record.heard, self.hearing.position(sku)))
-        if record.hidden > old.hidden:
-            book.hiding[sku] = now
-        self.tasks.store(record)
-        self._clear_undo(judged)
-        self.tasks.touch(sku, now, since=call.since[sku])
-
-    def _clear_undo(self, judged: Sequence[tuple[push.Row, push.Verdict]]) -> None:
-        """Take back what a serial group's other SKUs say of an undo that has been done: it is the group's."""
-        for row, verdict in judged:
-            if self.setup.kind.SERIAL and row.undo and isinstance(verdict, push.Delivered) and verdict.undo is None:
-                self.tasks.undone(row.listing)
-
     def _back(self, now: int) -> None:
         self.answered = True
         failures, self.circuit = self.circuit.failures, circuit.Circuit()
         if failures:
             self.tasks.channel_is_back(now)
-
-    def _moment(self, now: int, call: Call | None = None) -> fold.Moment:
-        def due(attempt: int) -> int | None:
-            delay = retry.delay(self.setup.ladder, attempt, self.setup.draw())
-            return None if delay is None else now + delay
-
-        probe, reads = (call.probe, call.reads) if call else (False, False)
-        return fold.Moment(now=now, due=due, counts=not probe, reads=reads)

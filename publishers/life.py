@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,21 +15,22 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
+from publishers import spent_before
 from publishers.alarm import Alarm
 from publishers.controller import Controller
 from publishers.credentials import Access, WithheldError
+from publishers.intake import Intake
 from publishers.journal import Journal, LostError
+from publishers.kind import limited
 from publishers.membership import Membership
 from publishers.metrics import Metrics
-from publishers.push import Accepted, Answer, Delivered, Response
-from publishers.reader import Item, Place, Reader
+from publishers.push import Accepted, Answer, Delivered
+from publishers.reader import Place, Reader
+from publishers.sending import Answered, Sending
 from publishers.work import Call, Gate, Purpose
-from schemas.channel_records import ChannelLevel, Incident, Listing, PublisherCommand, Watermark
 from schemas.cluster import now_ms
-from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Config
-from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_LEVEL, SYNC_INCIDENT, channel_level
-from schemas.words import Command
+from schemas.topics import ORDER_OUTCOME, STOCK_LEVEL, SYNC_INCIDENT, channel_level
 
 FRESH_MS = 2_000
 """
@@ -43,8 +43,6 @@ STANDBY_S = 1.0
 SHADOW_LOG_MS = 10_000
 TAKEN = (Delivered, Accepted)
 """The verdicts whose lag is measured."""
-ONCE = (Command.REPLAY, Command.DISCARD, Command.BRAKE_RELEASE, Command.RECONCILE)
-"""The commands that are executed once, by whoever is active, and not folded into how things stand."""
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -76,13 +74,10 @@ class Life:
         self.progressed_at = now_ms()
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._journal: Journal | None = None
-        self._replays: list[tuple[int, PublisherCommand]] = []
-        self._done: int | None = None
+        self.intake = Intake(parts.controller, parts.channel, parts.alarm.load)
         self._shadow_logged = 0
-        self._executed = 0
         self._rules = 0
-        self._answered: deque[tuple[Call, Response | WithheldError, int]] = deque()
-        self._sending: set[asyncio.Task[None]] = set()
+        self.sending = Sending(parts.access, parts.wake)
 
     async def run(self) -> None:
         """Live; returns when the process stops, raises `LostError` when the channel is lost."""
@@ -95,9 +90,7 @@ class Life:
                 await self._work()
         finally:
             self.controller.active = False
-            for task in self._sending:
-                task.cancel()
-            await asyncio.gather(*self._sending, self.parts.alarm.end(), return_exceptions=True)
+            await asyncio.gather(self.sending.end(), self.parts.alarm.end(), return_exceptions=True)
             await asyncio.to_thread(self.parts.membership.close)
             await asyncio.to_thread(self.parts.reader.close)
             self._threads.shutdown(wait=True)
@@ -121,18 +114,28 @@ class Life:
             outcomes = await asyncio.to_thread(parts.reader.ends, ORDER_OUTCOME)
             for name in (STOCK_LEVEL, channel_level(parts.channel), SYNC_INCIDENT):
                 await self._pass(await asyncio.to_thread(parts.reader.ends, name))
+            await self._remember()
         except (KafkaException, TimeoutError) as error:
             raise LostError(f"the end of the tables is not known: {error}") from None
-        self._executed = parts.membership.executed
+        self.intake.executed = parts.membership.executed
         ends = {partition: end for (_, partition), end in outcomes.items()}
         parts.reader.hear(self.controller.hearing.listen_from(ends))
         await self._pass(outcomes)
         parts.alarm.begin(self.controller)
         self.controller.activate(now_ms())
-        for offset, command in self._replays:
-            if offset >= parts.membership.executed:
-                self._execute(offset, command)
+        self.intake.begin()
         log.info("active", extra={"channel": parts.channel, "dirty": len(self.controller.tasks.queue)})
+
+    async def _remember(self) -> None:
+        """Take what earlier processes called out of the limits that last longer than a process does."""
+        controller, now = self.controller, now_ms()
+        back = spent_before.looks_back_ms(controller.setup.limits)
+        if not back:
+            return
+        calls = await asyncio.to_thread(spent_before.read, self.parts.config, self.parts.channel, now - back)
+        listings = (one for known in controller.book.listings.values() for one in known.values())
+        names = {one.listing_id: limited(one) for one in listings}
+        spent_before.restore(controller.calling.limiter, calls, now, lambda name: names.get(name, name))
 
     async def _pass(self, ends: Mapping[Place, int]) -> None:
         """Take in what stands before these offsets."""
@@ -159,15 +162,15 @@ class Life:
     async def _step(self) -> None:
         """Take in, decide, write, and send or wait."""
         await self._take_in()
-        while self._answered:
-            self._take_up(*self._answered.popleft())
+        for answered in self.sending.drain():
+            self._take_up(answered)
         step = self.controller.plan(now_ms(), uuid.uuid4().hex)
         self.parts.alarm.look(self.controller, now_ms())
         await self._commit()
         self.parts.alarm.offer(now_ms())
         if isinstance(step, Call):
             await self._send(step)
-        elif not self._answered:
+        elif not self.sending.answered:
             self._look_around()
             await self._sleep(step / 1_000)
 
@@ -182,33 +185,22 @@ class Life:
                 await self._commit()
             else:
                 await self._prove()
-        task = asyncio.create_task(self._request(call, now_ms()))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        # A new owner waits for a whole call from the intent on: nothing of this one may come later.
+        spent = now_ms() - call.at if call.purpose is Purpose.TELL else 0
+        self.sending.start(call, max(1, self.controller.setup.call_timeout_ms - spent))
 
     async def _prove(self) -> None:
         """Write that the commands are executed as far as they are, as only the owner can."""
         if self._journal is not None:
-            journal, done = self._journal, self._executed
+            journal, done = self._journal, self.intake.executed
             await self._in_thread(lambda: journal.commit([], done, lambda: self.parts.membership.group))
 
-    async def _request(self, call: Call, began: int) -> None:
-        try:
-            # A new owner waits for a whole call from the intent on: nothing of this one may come later.
-            spent = began - call.at if call.purpose is Purpose.TELL else 0
-            timeout = self.controller.setup.call_timeout_ms - spent
-            outcome: Response | WithheldError = await self.parts.access.send(call.request, max(1, timeout))
-        except WithheldError as error:
-            outcome = error
-        self._answered.append((call, outcome, began))
-        self.parts.wake.set()
-
-    def _take_up(self, call: Call, outcome: Response | WithheldError, began: int) -> None:
-        now = now_ms()
+    def _take_up(self, answered: Answered) -> None:
+        now, call, outcome = now_ms(), answered.call, answered.outcome
         if isinstance(outcome, WithheldError):
             self.controller.withheld(call, str(outcome), now)
             return
-        self.parts.metrics.requested(call, outcome, now - began)
+        self.parts.metrics.requested(call, outcome, now - answered.began)
         before, ended = self.controller.calling.refused, self.controller.answer(call, outcome, now)
         if isinstance(ended, Answer):
             levels = self.controller.book.levels
@@ -231,11 +223,11 @@ class Life:
             )
 
     async def _commit(self) -> None:
-        records, done = self.controller.tasks.out, self._done
+        records, done = self.controller.tasks.out, self.intake.done
         journal = self._journal
         if journal is None or (not records and done is None):
             return
-        self.controller.tasks.out, self._done = [], None
+        self.controller.tasks.out, self.intake.done = [], None
         await self._in_thread(lambda: journal.commit(records, done, lambda: self.parts.membership.group))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -259,42 +251,6 @@ class Life:
             self._rules = watcher.taken
             self.controller.rules(watcher.channel, now)
         for number, item in enumerate(self.parts.reader.drain(), start=1):
-            self._input(item, now)
+            self.intake.take(item, now)
             if number % SLICE == 0:
                 await asyncio.sleep(0)
-
-    def _input(self, item: Item, now: int) -> None:
-        controller, value = self.controller, item.value
-        match value:
-            case StockLevel():
-                controller.level(value, now)
-            case OrderOutcome():
-                controller.outcome(value, item.offset, now)
-            case ChannelLevel():
-                controller.observed(value)
-            case Watermark():
-                controller.watermark(value, now)
-            case Incident():
-                self.parts.alarm.load(value)
-            case PublisherCommand():
-                self._command(item.offset, value)
-            case Listing() | None if item.topic == LISTING:
-                self._listing(item, now)
-
-    def _listing(self, item: Item, now: int) -> None:
-        channel, _, listing_id = item.key.decode().partition("|")
-        if channel == self.parts.channel and listing_id:
-            self.controller.listing(listing_id, item.value, item.partition, now)
-
-    def _command(self, offset: int, command: PublisherCommand) -> None:
-        if self.controller.active:
-            self._execute(offset, command)
-        elif command.command in ONCE:
-            self._replays.append((offset, command))
-        else:
-            self.controller.command(command, now_ms())
-
-    def _execute(self, offset: int, command: PublisherCommand) -> None:
-        log.info("command", extra={"command": command.command, "sku": command.sku, "actor": command.actor})
-        self.controller.command(command, now_ms())
-        self._done = self._executed = offset + 1

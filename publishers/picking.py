@@ -3,8 +3,9 @@
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 
-from publishers.push import Answer, Row, Split
+from publishers.push import Answer, Row, Split, Stale
 from publishers.tasks import Tasks
+from publishers.urgency import HOT
 from publishers.work import Call, Purpose, Setup
 
 
@@ -27,14 +28,16 @@ class Picker:
         self.tasks = tasks
         self.position = position
         self.cap = setup.kind.BATCH
+        self.hot_cap = setup.kind.HOT_BATCH
 
-    def pick(self, now: int, request_id: str, *, probe: bool) -> Call | None:
+    def pick(self, now: int, request_id: str, *, probe: bool, urgent: bool = False) -> Call | None:
         """
         Return the most urgent call that may be made beside those under way; a probe has one SKU.
 
+        With `urgent` the channel's calls of the day are scarce, and only SKUs that may be oversold are told.
         None when there is none: the most urgent SKU turned out to need none, or its group is taken.
         """
-        taken = self.tasks.queue.take(now, 1, self._free)
+        taken = self.tasks.queue.take(now, 1, lambda sku: self._free(sku) and not (urgent and self._can_wait(sku, now)))
         head = [row for sku, _ in taken for row in self._rows(sku)]
         if not head:
             self._give_back(dict(taken), (), now)
@@ -102,6 +105,13 @@ class Picker:
         rows = [*self.tasks.book.rows(sku)]
         return not rows or not all(self._taken(row) for row in rows)
 
+    def _can_wait(self, sku: str, now: int) -> bool:
+        """Return whether nothing is likely to be oversold while the SKU is not told; a 0 is always urgent."""
+        rows, level = [*self.tasks.book.rows(sku)], self.tasks.book.levels.get(sku)
+        if level is None or not rows or any(row.quantity == 0 for row in rows):
+            return False
+        return max(self.tasks.demand.danger(row, level, now) for row in rows) < HOT
+
     def _class(self, row: Row, now: int) -> Class:
         return Class(
             group=self.setup.kind.group(row.listing),
@@ -131,14 +141,21 @@ class Picker:
 
     def _limit(self, shared: Class) -> int:
         kind = self.setup.kind
-        own = kind.READ_BATCH if shared.reads else kind.HOT_BATCH if shared.hot else kind.BATCH
+        own = kind.READ_BATCH if shared.reads else self.hot_cap if shared.hot else kind.BATCH
         return min(own, self.cap)
 
     def _fits(self, sku: str, shared: Class, now: int) -> bool:
         return any(self._class(row, now) == shared for row in self._rows(sku))
 
     def learn(self, call: Call, answer: Answer) -> None:
-        """Take up what an answer says of size: a call that must be split halves the next ones."""
+        """
+        Take up what an answer says of size: a call that must be split halves the next ones.
+
+        So does one that failed for a row that was sold meanwhile, for the hot ones; one that did not adds a row.
+        """
+        if self.setup.kind.COMPARES and len(call.rows) <= self.hot_cap and not call.reads:
+            stale = any(isinstance(verdict, Stale) for verdict in answer.verdicts)
+            self.hot_cap = max(1, len(call.rows) // 2) if stale else min(self.setup.kind.HOT_BATCH, self.hot_cap + 1)
         if any(isinstance(verdict, Split) for verdict in answer.verdicts):
             self.cap = max(1, len(call.rows) // 2)
         else:

@@ -18,6 +18,7 @@ from publishers.membership import Membership
 from publishers.metrics import Metrics
 from publishers.push import Response
 from publishers.reader import Item, Reader
+from publishers.sending import Sending
 from publishers.work import Call
 from schemas.config import Secrets
 from schemas.settings import Channel, Config, Kafka, Kind
@@ -110,7 +111,12 @@ async def test_secrets_that_were_refused_and_then_missing_are_tried_when_they_ar
     delivery = cast("Delivery", SimpleNamespace(send=send))
     access = Access(channel, woocommerce, None, Secrets(environ), delivery)
     given = SimpleNamespace(
-        channel="shop", controller=bench.controller, access=access, metrics=Metrics("shop"), wake=asyncio.Event()
+        channel="shop",
+        controller=bench.controller,
+        access=access,
+        metrics=Metrics("shop"),
+        wake=asyncio.Event(),
+        alarm=SimpleNamespace(load=None),
     )
     life = Life(cast("Parts", given))
 
@@ -119,8 +125,9 @@ async def test_secrets_that_were_refused_and_then_missing_are_tried_when_they_ar
         planned = bench.plan()
         assert isinstance(planned, Call)
         await life._send(planned)
-        await asyncio.gather(*life._sending)
-        life._take_up(*life._answered.popleft())
+        await asyncio.gather(*life.sending._tasks)
+        (answered,) = life.sending.drain()
+        life._take_up(answered)
 
     bench.now = life.progressed_at
     await call(4)
@@ -166,3 +173,17 @@ def test_a_mark_that_the_group_refuses_is_tried_with_the_group_as_it_is_then(mon
     Journal(CONFIG, "shop").commit([], 7, lambda: next(generations))
     assert groups == [0, 1, 2]
     assert len(waits) == 2
+
+
+async def test_a_request_that_dies_of_anything_ends_the_life() -> None:
+    """Else its call is under way for ever, and its SKUs are told nothing."""
+    wake = asyncio.Event()
+
+    async def send(*_: Any) -> Response:
+        raise RuntimeError("a bug of ours")
+
+    sending = Sending(cast("Access", SimpleNamespace(send=send)), wake)
+    sending.start(Call(request_id="r", rows=(), at=0, since={}), 1_000)
+    await wake.wait()
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        list(sending.drain())
