@@ -360,7 +360,7 @@ def test_the_metrics_say_what_was_written_and_what_is_left(
         b"lastunit_ledger_batch_seconds_count",
     ]
     eventually(lambda: all(line in read(child, "/metrics") for line in wanted))
-    assert json.loads(read(child, "/readyz"))["partitions"] == 4 * hub.config.kafka.partitions
+    assert json.loads(read(child, "/readyz"))["partitions"] == 5 * hub.config.kafka.partitions
 
 
 def test_two_ledgers_share_the_work_without_doubling(
