@@ -156,6 +156,8 @@ class Controller:
             self._read(now, f"read-{request_id}")
         tells = self.gate is Gate.PUSH
         wait = self.calling.go_on(now, tells=tells)
+        if self.reconciler.busy and not isinstance(wait, Call):
+            wait = 0
         if isinstance(wait, Call) or not tells or self.draining:
             return wait
         step = self.calling.tell(now, request_id)

@@ -1,6 +1,7 @@
 """What one run of a reconciliation has found: its counts and its records.  Pure."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from publishers.readback import Known, Look, Suspect
@@ -13,6 +14,8 @@ DRIFTS_MAX = 10_000
 NAMED_MAX = 100_000
 """Of how many findings it is remembered that they were written."""
 ID_BYTES = 255
+Judge = Callable[[int], None]
+"""Judges one listing, given the time."""
 DRY_RUN = "dry-run"
 """What a command's `reason` says to have nothing changed."""
 STANDING = (DriftCause.UNMAPPED, DriftCause.NOT_SHOWN, DriftCause.NOT_TOLD)
@@ -44,7 +47,8 @@ class Run:
     One run under way.
 
     `shadow` says that the channel is not told anything; `keys` are the listings that were known when it began.  `open`
-    holds what is looked at once more before it ends, at `ends_at` at the latest (None: it is still reading).
+    holds what is looked at once more before it ends, at `ends_at` at the latest (None: it is still reading, or judging
+    what is `left`).
     """
 
     ask: Ask
@@ -56,6 +60,7 @@ class Run:
     requests: int = 0
     err: str | None = None
     ends_at: int | None = None
+    left: Iterator[Judge] | None = None
     open: set[Place] = field(default_factory=set)
     drifts: Counter[str] = field(default_factory=Counter)
 

@@ -4,11 +4,13 @@ What a look at a channel leads to: nothing, another look, a correction, a record
 Whatever is found wrong goes into the book as the channel shows it, and is told by the same queue as everything else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
 
 from publishers.confirm import Agenda
-from publishers.findings import Case, Findings, Found, Run, Seeing
+from publishers.findings import Case, Findings, Found, Judge, Run, Seeing
 from publishers.kind import Seen, Swept
 from publishers.readback import Agrees, Applied, Drifted, Known, Look, NotTold, NotYet, Waits, Young, judge
 from publishers.rules import offered, target
@@ -22,6 +24,8 @@ ON_ITS_WAY_MS = 10_000
 """So long a sale may take to reach us without being called missed."""
 END_MS = 30_000
 """How long after its reading a run waits for second looks."""
+SLICE = 200
+"""So many listings are judged at once; then other work has its turn."""
 CASES_MAX = 10_000
 """Most listings that wait for the order poll; the next run looks at the others again."""
 
@@ -64,29 +68,44 @@ class Inspection:
         )
 
     def swept(self, run: Run, swept: Swept, now: int) -> None:
-        """Take up all that the channel shows."""
+        """Take up all that the channel shows; `go_on` judges it, some at a time."""
         ours: dict[str, list[Listing]] = {}
         for listing in self.listings():
             ours.setdefault(self.setup.kind.key(listing), []).append(listing)
         shows = {seen.key: seen for seen in swept.seen}
-        run.shown, run.err, run.ends_at = len(shows), swept.err or None, now + END_MS
+        run.shown, run.err = len(shows), swept.err or None
+        run.left = chain(
+            self._shown(run, ours, shows), () if swept.err else self._not_shown(run, ours, run.keys - shows.keys())
+        )
+        self.go_on(run, now)
+
+    def go_on(self, run: Run, now: int) -> None:
+        """Judge some of what a sweep has shown: what is urgent must not wait for tens of thousands of listings."""
+        if run.left is None:
+            return
+        some = [*islice(run.left, SLICE)]
+        for judge_one in some:
+            judge_one(now)
+        if not some and run.ends_at is None:
+            run.left, run.ends_at = None, now + END_MS
+
+    def _shown(self, run: Run, ours: Mapping[str, list[Listing]], shows: Mapping[str, Seen]) -> Iterator[Judge]:
         for key, seen in shows.items():
             if seen.off:
                 continue
             look = Look(quantity=seen.quantity, at=seen.at, oversells=seen.oversells)
             if key not in ours:
-                self._report(Found(place=key, look=look, cause=DriftCause.UNMAPPED), run, now)
+                unmapped = Found(place=key, look=look, cause=DriftCause.UNMAPPED)
+                yield partial(self._report, unmapped, run)
             for listing in ours.get(key, ()):
-                self._take(listing, look, run, now)
-        if not swept.err:
-            self._not_shown(run, ours, shows, now)
+                yield partial(self._take, listing, look, run)
 
-    def _not_shown(self, run: Run, ours: dict[str, list[Listing]], shows: dict[str, Seen], now: int) -> None:
-        for key in run.keys - shows.keys():
-            for listing in ours.get(key, ()):
-                if not listing.retired:
-                    look, known = Look(quantity=None, at=run.started_at), self.known(listing)
-                    self._report(Found(place=listing, look=look, known=known, cause=DriftCause.NOT_SHOWN), run, now)
+    def _not_shown(self, run: Run, ours: Mapping[str, list[Listing]], missing: Iterable[str]) -> Iterator[Judge]:
+        for listing in chain.from_iterable(ours.get(key, ()) for key in missing):
+            if not listing.retired:
+                look, known = Look(quantity=None, at=run.started_at), self.known(listing)
+                found = Found(place=listing, look=look, known=known, cause=DriftCause.NOT_SHOWN)
+                yield partial(self._report, found, run)
 
     def looked(self, listing: Listing, look: Look, now: int) -> None:
         """Take up a look at one listing: for the run under way if it asked for it, else for itself."""
@@ -94,8 +113,10 @@ class Inspection:
         self._take(listing, look, run, now)
 
     def _take(self, listing: Listing, look: Look, run: Run | None, now: int) -> None:
-        place, known = (listing.sku, listing.listing_id), self.known(listing)
-        case = self.cases.get(place)
+        place = (listing.sku, listing.listing_id)
+        if place[1] not in self.book.listings.get(place[0], ()):
+            return  # it has ended meanwhile
+        known, case = self.known(listing), self.cases.get(place)
         finding = judge(known, look, case.first if case else None, through=self.book.through(now))
         seen = Seeing(listing=listing, place=place, look=look, known=known, case=case, run=run, now=now)
         match finding:
@@ -103,9 +124,8 @@ class Inspection:
                 self._agrees(seen, finding)
             case Applied():
                 self._applied(seen)
-            case NotYet():
-                if place not in self.book.trail.confirmations.agenda:
-                    self.book.trail.confirmations.later(place, now)
+            case NotYet() if place not in self.book.trail.confirmations.agenda:
+                self.book.trail.confirmations.later(place, now)
             case Young():
                 self._young(seen, finding.since)
             case Waits():
@@ -177,10 +197,8 @@ class Inspection:
         place = (listing.sku, listing.listing_id)
         if place in self.cases:
             self.cases[place] = replace(case, told=True)
-        found = Found(
-            place=listing, look=case.look, cause=case.cause, action=DriftAction.WAITS, known=self.known(listing)
-        )
-        self._report(found, run, now)
+        waits, known = DriftAction.WAITS, self.known(listing)
+        self._report(Found(place=listing, look=case.look, cause=case.cause, action=waits, known=known), run, now)
 
     def _drifted(self, seen: Seeing, cause: DriftCause) -> None:
         self._end(seen)

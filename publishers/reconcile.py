@@ -88,8 +88,10 @@ class Reconciler:
         return Ask(run_id=request_id, asked=False) if by_clock else None
 
     def _end(self, now: int) -> None:
-        """End the run when nothing of it is open, or when it has waited long enough."""
+        """Go on with the run, and end it when nothing of it is open, or when it has waited long enough."""
         run = self.inspection.run
+        if run is not None:
+            self.inspection.go_on(run, now)
         if run is None or run.ends_at is None or (run.open and now < run.ends_at):
             return
         self.inspection.close(run, now)
@@ -141,6 +143,11 @@ class Reconciler:
         self.inspection.cases.pop(place, None)
         if self.inspection.run is not None:
             self.inspection.run.open.discard(place)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is more to judge at once."""
+        return self.inspection.run is not None and self.inspection.run.left is not None
 
     def conversation(self, call: Call) -> Conversation | Sweep:
         """Return the conversation of a call of ours."""

@@ -11,7 +11,7 @@ from publishers.book import SETTLE_MS, Book
 from publishers.confirm import PATIENCE_MS
 from publishers.controller import Controller
 from publishers.findings import DRIFTS_MAX
-from publishers.inspection import END_MS, ON_ITS_WAY_MS
+from publishers.inspection import END_MS, ON_ITS_WAY_MS, SLICE
 from publishers.limiter import Window
 from publishers.push import READ, TELL, Account
 from publishers.readback import PASSED_MARGIN_MS, WRITE_MARGIN_MS
@@ -525,6 +525,25 @@ def test_what_is_believed_after_a_drift_holds_the_known_sales() -> None:
     one.reconcile()
     assert book.expected("A", "A") == 50
     assert one.bench.record("A").heard == len(one.bench.said)
+
+
+def test_a_large_shop_is_judged_between_other_work() -> None:
+    """What must be told is told after some of the listings, not after all."""
+    one = desk({f"S{n}": 5 for n in range(4 * SLICE)})
+    one.shop.numbers["X"] = 1
+    one.ask()
+    sweep = one.bench.plan()
+    assert isinstance(sweep, Call)
+    one.bench.controller.answer(sweep, one.shop.serve(sweep), one.bench.now)
+    one.bench.level("S7", 4)
+    told = one.bench.plan()
+    assert isinstance(told, Call)
+    assert [row.sku for row in told.rows] == ["S7"]
+    assert (one.bench.controller.reconciler.busy, one.runs()) == (True, [])
+    one.bench.answer(told)
+    assert one.bench.plan() == 0
+    one.wait(1_000)
+    assert (one.runs()[0].shown, one.runs()[0].drifts) == (4 * SLICE + 1, {"unmapped": 1})
 
 
 def test_so_many_listings_wait_for_the_poll_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
