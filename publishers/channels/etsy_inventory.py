@@ -163,10 +163,15 @@ def _offerings(product: Object) -> list[Any]:
 
 
 def _product(product: Object, number: int | None) -> Object:
-    values = [{k: v for k, v in value.items() if k not in OF_VALUE} for value in product["property_values"]]
+    values = [{k: v for k, v in value.items() if _goes_back(k, v)} for value in product["property_values"]]
     offerings = [_offering(offering, number) for offering in _offerings(product)]
     kept = {k: v for k, v in product.items() if k not in OF_PRODUCT}
     return {**kept, "property_values": values, "offerings": offerings}
+
+
+def _goes_back(name: str, value: object) -> bool:
+    # A property may be shown without a name, and a PUT takes none that is null.
+    return name not in OF_VALUE and (name, value) != ("property_name", None)
 
 
 def _offering(offering: Object, number: int | None) -> Object:
