@@ -129,7 +129,10 @@ class Controller:
                 self.tasks.touch(sku, now)
 
     def rules(self, channel: Channel, now: int) -> None:
-        """Take up what of a channel's settings may change while it is told: its rules and its brake."""
+        """Take up what of a channel's settings may change while it is told (`publishers.watch.LIVE`)."""
+        every = channel.reconcile_every_ms
+        self.reconciler.setup = replace(self.reconciler.setup, reconcile_every_ms=every)
+        self.tasks.demand.turn(channel.order, self.book.levels.values())
         self.book.rules_for, self.book.brake.percent = channel.rules_for, channel.brake_percent
         self.book.brake.rules(self.book.levels, channel.rules_for)
         if self.active:

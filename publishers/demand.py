@@ -6,6 +6,7 @@ minute is kept of what was sold in the last minutes, and the higher one counts. 
 level names only what moved it last, and an import in the middle of a sale would hide that its SKU sells.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from publishers.push import Row
@@ -54,6 +55,14 @@ class Demand:
         self._volumes = Volumes()
         self._sold: dict[str, Sale] = {}
         self._look_at = KEPT_MIN
+
+    def turn(self, order: Order, levels: Iterable[StockLevel]) -> None:
+        """Work in another order from now on; of each SKU its last level is known, as after a start."""
+        if order is self.order:
+            return
+        self.order, self._volumes = order, Volumes()
+        for level in levels if order is Order.TOP20 else ():
+            self._volumes.note(level)
 
     def note(self, level: StockLevel) -> None:
         """Take up a level; each is given once, in order."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from publishers.brake import HELD
 from publishers.push import Response
 from schemas.channel_records import Component, Listing
-from schemas.settings import Channel, Kind, Rules
+from schemas.settings import Channel, Kind, Order, Rules
 from schemas.words import Command, Pause, Reason, Status
 
 SKUS = [f"S{n:02}" for n in range(20)]
@@ -20,7 +20,8 @@ KINDS = pytest.mark.parametrize("kind", ["shopify", "woocommerce"])
 def channel(brake_percent: int = 20, **rules: Any) -> Channel:
     """Make a channel's settings."""
     own = Rules(**rules)
-    return Channel(name="shop", kind=Kind.SHOPIFY, since=0, rules=own, brake_percent=brake_percent)
+    given = Channel(name="shop", kind=Kind.SHOPIFY, since=0, rules=own, brake_percent=brake_percent)
+    return replace(given, reconcile_every_ms=0)
 
 
 def braked(bench_of: Any, kind: str = "woocommerce") -> Any:
@@ -104,6 +105,21 @@ def test_new_rules_are_told_without_a_restart(bench_of: Any) -> None:
     bench.controller.rules(channel(buffer=2), bench.now)
     bench.work()
     assert set(bench.shop.numbers.values()) == {7}
+
+
+def test_order_and_reconciliation_change_without_a_restart(bench_of: Any) -> None:
+    """`top20` knows the volumes from the levels; all is read back as often as it is wanted."""
+    bench = bench_of("woocommerce", {"A": 5, "B": 5})
+    for left in (4, 3):
+        bench.ordered("B", left, 1, ordered_at=bench.now)
+    bench.work()
+    told = replace(channel(), order=Order.TOP20, reconcile_every_ms=5_000)
+    bench.controller.rules(told, bench.now)
+    assert bench.controller.tasks.demand.order is Order.TOP20
+    bench.level("A", 1)
+    bench.level("B", 1)
+    assert next(iter(bench.controller.tasks.queue.take(bench.now, 1, lambda _: True)))[0] == "B"
+    assert bench.controller.reconciler.setup.reconcile_every_ms == 5_000
 
 
 def rejected(bench: Any) -> None:
