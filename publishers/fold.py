@@ -70,7 +70,8 @@ def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
 def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
     if isinstance(verdict, Delivered):
         # Not before: a pause whose call failed would be taken for told where the number shows 0 anyway.
-        told = replace(old, shown=row.quantity, shown_at=moment.now, undo=verdict.undo, paused=row.paused)
+        paused = row.paused and not verdict.partly
+        told = replace(old, shown=row.quantity, shown_at=moment.now, undo=verdict.undo, paused=paused)
         return replace(told, inferred=False, request_id=None)
     if isinstance(verdict, Accepted):
         return replace(old, accepted_at=moment.now, request_id=None, paused=row.paused)

@@ -103,10 +103,12 @@ class Delivered:
     """
     The channel shows the number; `undo` says how to take back what is done for a pause (None: nothing is).
 
-    A kind hands `Row.undo` on as long as the pause stands.
+    A kind hands `Row.undo` on as long as the pause stands.  With `partly` the number is shown and nothing is done for
+    the pause yet: the way back must be on record first, or nobody would know it after a crash.  The row is told again.
     """
 
     undo: str | None = None
+    partly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,11 @@ class Answer:
 
     verdicts: tuple[Verdict, ...]
     hints: tuple[Hint, ...] = ()
+
+
+def only_pauses(row: Row) -> bool:
+    """Return whether a paused row shows its number already, by all that we know: what is to be told is the pause."""
+    return row.paused and row.expected == row.quantity and row.unanswered is None
 
 
 def all_rows(verdict: Verdict, rows: Sequence[Row]) -> Answer:

@@ -6,12 +6,11 @@ array), and `apis/graphql-admin/rate-limits` (100 points a second on the Standar
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from publishers.channels import shopify_answers, shopify_graphql, shopify_pause, shopify_sweep
 from publishers.kind import Bulk, Conversation, Sweep, one_call
 from publishers.limiter import Window
-from publishers.push import READ, TELL, Account, Answer, Delivered, Row
+from publishers.push import READ, TELL, Account, Answer, Delivered, Row, Verdict, only_pauses
 from schemas.channel_records import Listing
 
 LIMITS: Mapping[str, tuple[Window, ...]] = {
@@ -51,18 +50,19 @@ def key(listing: Listing) -> str:
 
 def tell(rows: Sequence[Row], account: Account, request_id: str) -> Conversation:
     """Set these rows' numbers, and then whether paused variants, and those whose pause ends, sell on at 0."""
-    answer = shopify_answers.classify(rows, (yield shopify_graphql.mutation(rows, account, request_id)))
-    verdicts = [*answer.verdicts]
+    verdicts, said = list[Verdict]([Delivered()] * len(rows)), shopify_pause.Said()
+    if told := [n for n, row in enumerate(rows) if not only_pauses(row)]:
+        some = [rows[n] for n in told]
+        answer = shopify_answers.classify(some, (yield shopify_graphql.mutation(some, account, request_id)))
+        said.first = answer.hints
+        for n, verdict in zip(told, answer.verdicts, strict=True):
+            verdicts[n] = verdict
     due = [n for n, row in enumerate(rows) if verdicts[n] == Delivered() and (row.paused or row.undo)]
-    if not due:
-        return answer
-    said = shopify_pause.Said()
-    settled = yield from shopify_pause.settle([rows[n] for n in due], account, said)
-    for n, verdict in zip(due, settled, strict=True):
-        verdicts[n] = verdict
-    # What was left at first is no longer so.
-    learnt = [replace(hint, left=None) for hint in answer.hints] if said.hints else answer.hints
-    return Answer(verdicts=tuple(verdicts), hints=(*learnt, *said.hints))
+    if due:
+        settled = yield from shopify_pause.settle([rows[n] for n in due], account, said)
+        for n, verdict in zip(due, settled, strict=True):
+            verdicts[n] = verdict
+    return Answer(verdicts=tuple(verdicts), hints=said.hints())
 
 
 def read(rows: Sequence[Row], account: Account) -> Conversation:

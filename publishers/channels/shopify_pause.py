@@ -4,10 +4,12 @@ Shopify's own way of pausing: a variant whose inventory policy is CONTINUE sells
 Facts: shopify.dev `api/admin-graphql/2026-10/enums/ProductVariantInventoryPolicy` and `mutations/
 productVariantsBulkUpdate` (one product a call, scope `write_products`; with `allowPartialUpdates` a bad variant, named
 by `field`, does not fail the others).  The policy says nothing of an item that is not tracked: that one always sells.
+
+Before CONTINUE becomes DENY it must be on record that it was CONTINUE: the first call finds it, the second changes it.
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from publishers.channels.shopify_answers import UNREADABLE, hints, unreadable
@@ -52,15 +54,21 @@ Judged = dict[str, Verdict]
 
 @dataclass(slots=True)
 class Said:
-    """What the answers said of the points last."""
+    """What the answers said of the points: the first one (its cost is what a tell costs) and the last one."""
 
-    hints: tuple[Hint, ...] = ()
+    first: tuple[Hint, ...] = ()
+    last: tuple[Hint, ...] = ()
+
+    def hints(self) -> tuple[Hint, ...]:
+        """Return what is to be learnt: what was left at first is no longer so."""
+        return (*(replace(hint, left=None) for hint in self.first), *self.last) if self.last else self.first
 
 
 def settle(rows: Sequence[Row], account: Account, said: Said) -> Generator[Request, Response, list[Verdict]]:
     """Let rows whose number is told sell on at 0 or not, as each one asks; returns their verdicts."""
-    opened, _ = yield from asked(graphql(POLICIES, {"ids": [_variant(row) for row in rows]}, account, TELL, COST))
-    said.hints = hints(opened.cost, TELL, costs=False)
+    request = graphql(POLICIES, {"ids": [_variant(row) for row in rows]}, account, TELL, COST)
+    opened, _ = yield from asked(request, harmless=False)
+    said.last = hints(opened.cost, TELL, costs=False)
     if opened.verdict is not None:
         return [_failed(opened.verdict)] * len(rows)
     try:
@@ -88,6 +96,8 @@ def _plan(rows: Sequence[Row], nodes: Sequence[Any]) -> tuple[Judged, dict[str, 
             verdicts[name] = Rejected("UNTRACKED: the shop does not track this item's stock, so it sells on at 0")
         elif node["inventoryPolicy"] == wanted:
             verdicts[name] = Delivered(row.undo if row.paused else None)
+        elif row.paused and row.undo != UNDO:
+            verdicts[name] = Delivered(UNDO, partly=True)
         else:
             products.setdefault(str(node["product"]["id"]), []).append({"id": name, "inventoryPolicy": wanted})
     return verdicts, products
@@ -96,9 +106,9 @@ def _plan(rows: Sequence[Row], nodes: Sequence[Any]) -> tuple[Judged, dict[str, 
 def _change(
     product: str, variants: list[dict[str, str]], account: Account, said: Said
 ) -> Generator[Request, Response, Judged]:
-    # Asked again where it is not answered: a later call would find DENY and not know that it was CONTINUE.
-    opened, _ = yield from asked(graphql(CHANGE, {"product": product, "variants": variants}, account, TELL, COST))
-    said.hints = hints(opened.cost, TELL, costs=False)
+    request = graphql(CHANGE, {"product": product, "variants": variants}, account, TELL, COST)
+    opened, _ = yield from asked(request, harmless=False)
+    said.last = hints(opened.cost, TELL, costs=False)
     if opened.verdict is not None:
         return {one["id"]: _failed(opened.verdict) for one in variants}
     try:

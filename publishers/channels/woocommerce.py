@@ -7,8 +7,6 @@ call).  `wc/v3` has no limit of its own: 5 calls a second is our politeness.
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from http import HTTPStatus
 
 import orjson
 
@@ -16,12 +14,12 @@ from publishers.channels import woocommerce_answers, woocommerce_pause, woocomme
 from publishers.channels.woocommerce_reads import ROOT, variation
 from publishers.kind import Bulk, Conversation, Sweep
 from publishers.limiter import Window
-from publishers.push import READ, TELL, Account, Request, Row
+from publishers.push import READ, TELL, Account, Answer, Delivered, Request, Row, only_pauses
 from schemas.channel_records import Listing
 
 LIMITS: Mapping[str, tuple[Window, ...]] = {
     TELL: (Window(amount=3, per_ms=1_000, burst=4, pool="calls"),),
-    READ: (Window(amount=1, per_ms=1_000, burst=2, pool="calls"),),
+    READ: (Window(amount=1, per_ms=1_000, burst=1, pool="calls"),),
 }
 """5 calls a second in all: the order poll takes the fifth."""
 LADDER = (30_000, 120_000, 600_000, 3_600_000)
@@ -64,26 +62,32 @@ def tell(rows: Sequence[Row], _account: Account, _request_id: str) -> Conversati
         if not isinstance(found, Mapping):
             return woocommerce_answers.to_all(found, rows)
         was = found
-    request = _batch(rows, was)
-    response = yield request
-    for _ in range(woocommerce_pause.AGAIN if was else 0):
-        if response.status and response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            break
-        # Paused rows are told 0 once more: a later call would no longer know how they sold before.
-        response = yield replace(request, after_ms=woocommerce_pause.AGAIN_MS)
-    return woocommerce_pause.undoable(rows, woocommerce_answers.classify(rows, response), was)
+    changes = [_change(row, was) for row in rows]
+    told = [row for row, change in zip(rows, changes, strict=True) if change]
+    answer = Answer(verdicts=())
+    if told:
+        request = _batch(group(rows[0].listing), [change for change in changes if change])
+        answer = woocommerce_answers.classify(told, (yield request))
+    verdicts = iter(answer.verdicts)
+    return Answer(
+        verdicts=tuple(
+            woocommerce_pause.settled(row, next(verdicts) if change else Delivered(), was.get(key(row.listing), ""))
+            for row, change in zip(rows, changes, strict=True)
+        )
+    )
 
 
-def _batch(rows: Sequence[Row], was: Mapping[str, str]) -> Request:
-    parent = group(rows[0].listing)
+def _batch(parent: str, changes: Sequence[Mapping[str, object]]) -> Request:
     path = f"{ROOT}/products/{parent}/variations/batch" if parent else f"{ROOT}/products/batch"
-    return Request(path=path, body=orjson.dumps({"update": [_object(row, was) for row in rows]}))
+    return Request(path=path, body=orjson.dumps({"update": changes}))
 
 
-def _object(row: Row, was: Mapping[str, str]) -> dict[str, object]:
+def _change(row: Row, was: Mapping[str, str]) -> dict[str, object]:
+    """Return what is to be changed of a row's product, nothing where nothing is."""
     # Without `manage_stock` the number would be ignored.
-    told = {"id": int(key(row.listing)), "manage_stock": True, "stock_quantity": row.quantity}
-    return {**told, **woocommerce_pause.policy(row, was.get(key(row.listing), ""))}
+    number = {} if only_pauses(row) else {"manage_stock": True, "stock_quantity": row.quantity}
+    change = {**number, **woocommerce_pause.policy(row, was.get(key(row.listing), ""))}
+    return {"id": int(key(row.listing)), **change} if change else {}
 
 
 def read(rows: Sequence[Row], account: Account) -> Conversation:

@@ -3,19 +3,18 @@ WooCommerce's own way of pausing: a product whose `backorders` are "yes" or "not
 
 Facts: woocommerce-rest-api-docs `products.md` and `product-variations.md` (`backorders`: `no`, `notify`, `yes`; it says
 something only where stock is managed).  Pure.
+
+Before they become "no" it must be on record what they were: the first call finds it, the second changes it.
 """
 
 from collections.abc import Generator, Mapping, Sequence
 
 from publishers.channels.woocommerce_answers import listed
-from publishers.channels.woocommerce_reads import some, variation
-from publishers.push import TELL, Answer, ChannelDown, Delivered, Request, Response, Row, Verdict
+from publishers.channels.woocommerce_reads import some
+from publishers.push import TELL, ChannelDown, Delivered, Request, Response, Row, Verdict
 
 SELLS_ON = ("notify", "yes")
 UNDO = "backorders="
-AGAIN = 2
-"""How often a call that pauses is made again where it is not answered."""
-AGAIN_MS = 2_000
 
 
 def policies(rows: Sequence[Row]) -> Generator[Request, Response, Mapping[str, str] | Verdict]:
@@ -29,24 +28,18 @@ def policies(rows: Sequence[Row]) -> Generator[Request, Response, Mapping[str, s
 
 
 def policy(row: Row, was: str) -> dict[str, str]:
-    """Return what a row's object says of `backorders`, besides its number."""
+    """Return what a row's object says of `backorders`, besides its number; they are changed once it is on record."""
     if row.paused:
-        return {"backorders": "no"} if was in SELLS_ON else {}
+        return {"backorders": "no"} if was in SELLS_ON and row.undo == f"{UNDO}{was}" else {}
     old = (row.undo or "").removeprefix(UNDO)
     return {"backorders": old} if old in SELLS_ON else {}
 
 
-def undoable(rows: Sequence[Row], answer: Answer, was: Mapping[str, str]) -> Answer:
-    """Return the answer with the delivered rows' ways back."""
-    verdicts = tuple(
-        Delivered(_undo(row, was)) if isinstance(verdict, Delivered) else verdict
-        for row, verdict in zip(rows, answer.verdicts, strict=True)
-    )
-    return Answer(verdicts=verdicts, hints=answer.hints)
-
-
-def _undo(row: Row, was: Mapping[str, str]) -> str | None:
-    if not row.paused:
-        return None
-    old = was.get(variation(row.listing) or row.listing.ids["product"], "")
-    return f"{UNDO}{old}" if old in SELLS_ON else row.undo
+def settled(row: Row, verdict: Verdict, was: str) -> Verdict:
+    """Return a row's verdict, with its way back where it is delivered."""
+    if not isinstance(verdict, Delivered) or not row.paused:
+        return verdict
+    if was not in SELLS_ON:
+        return Delivered(row.undo)
+    undo = f"{UNDO}{was}"
+    return Delivered(undo, partly=row.undo != undo)

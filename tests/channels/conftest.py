@@ -188,8 +188,8 @@ def word(verdict: Verdict) -> str:
             return f"{name} {after_ms}"
         case Shows(quantity):
             return f"shows {quantity}"
-        case Delivered(str(undo)):
-            return f"{name} {undo}"
+        case Delivered(str(undo), partly):
+            return f"{name}_partly {undo}" if partly else f"{name} {undo}"
         case Retry(unsure=True) | ChannelDown(unsure=True) | Again(unsure=True):
             return f"{name}_unsure"
     return name

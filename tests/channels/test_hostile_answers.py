@@ -20,7 +20,11 @@ STATUSES = (0, 200, 206, 301, 400, 402, 403, 404, 413, 416, 429, 430, 500, 503)
 RUNS = 400
 REQUESTS_MAX = 1_500
 """No conversation may go on for ever, whatever it hears."""
-KINDS = {"shopify": ("CONTINUE", 2_000), "woocommerce": ("notify", 1)}
+KINDS = {
+    "shopify": ("CONTINUE", "inventory_policy=CONTINUE"),
+    "woocommerce": ("notify", "backorders=notify"),
+}
+"""The word for selling on at 0, and the way back."""
 
 
 @pytest.fixture(params=list(KINDS))
@@ -40,10 +44,13 @@ def conversations(shop: Standin) -> dict[str, Generator[Request, Response, Any]]
     """Begin one of each sort."""
     rows = rows_of(shop)
     known = [*shop.listings.values()]
-    told = [replace(row, paused=False, undo="inventory_policy=CONTINUE") for row in rows]
+    undo = KINDS["shopify" if shop.kind.COMPARES else "woocommerce"][1]
+    told = [replace(row, paused=False, undo=undo) for row in rows]
+    stopped = [replace(row, expected=0, undo=undo) for row in rows]
     return {
         "tell": shop.kind.tell(rows, shop.ours, "r1"),
         "tell_back": shop.kind.tell(told, shop.ours, "r2"),
+        "tell_stop": shop.kind.tell(stopped, shop.ours, "r3"),
         "read": shop.kind.read(rows, shop.ours),
         "sweep": shop.kind.sweep(shop.ours, known),
         "sweep_many": shop.kind.sweep(shop.ours, known * 2_000),
@@ -109,7 +116,7 @@ def held(
     pytest.fail("the conversation does not end")
 
 
-@pytest.mark.parametrize("sort", ["tell", "tell_back", "read", "sweep", "sweep_many"])
+@pytest.mark.parametrize("sort", ["tell", "tell_back", "tell_stop", "read", "sweep", "sweep_many"])
 async def test_whatever_is_answered_a_conversation_ends_with_a_verdict_for_every_row(shop: Standin, sort: str) -> None:
     """With numbers that fit into a record, and with words that show no secret."""
     answers = await transcript(shop, conversations(shop)[sort])

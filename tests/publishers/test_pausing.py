@@ -50,8 +50,13 @@ class Publisher:
             now,
         )
 
-    async def work(self, until_ms: int = 20_000, fails_at: int | None = None) -> None:
-        """Run until so much time has gone by; before its request `fails_at`, from 0, the shop goes away for a while."""
+    async def work(self, until_ms: int = 20_000, fails_at: int | None = None, killed_after: int | None = None) -> None:
+        """
+        Run until so much time has gone by.
+
+        Before the request `fails_at`, from 0, the shop goes away for a while; the answer to the request `killed_after`
+        is heard by nobody.
+        """
         end, begun = self.shop.clock.now + until_ms, len(self.calls)
         for _ in range(STEPS):
             step = self.controller.plan(self.shop.clock.now, f"r{len(self.calls)}")
@@ -60,12 +65,28 @@ class Publisher:
                     self.shop.weather(outage_s=30)()
                 self.calls.append(step)
                 response = await self.shop.send(step.request)
+                if len(self.calls) - begun - 1 == killed_after:
+                    return
                 self.controller.answer(step, response, self.shop.clock.now)
             elif self.shop.clock.now >= end:
                 return
             else:
                 self.shop.clock.now += max(step, 1)
         pytest.fail("the controller never comes to rest")
+
+    def succeed(self) -> None:
+        """Let another process take over, which knows what the first one wrote."""
+        before, now = self.controller.book, self.shop.clock.now
+        after = Controller(self.controller.setup, Book("shop", lambda _: Rules(), self.shop.kind), now)
+        for record in before.observed.values():
+            after.observed(record)
+        for level in before.levels.values():
+            after.level(level, now)
+        listing = self.shop.listings["CAP"]
+        after.listing(listing.listing_id, listing, 0, now)
+        self.shop.clock.now += 60_000
+        after.activate(self.shop.clock.now)
+        self.controller = after
 
     @property
     def record(self) -> ChannelLevel:
@@ -161,6 +182,20 @@ async def test_a_pause_whose_steps_fail_is_told_again_until_it_stands(publisher:
     assert publisher.shop.oversells("CAP") == ""
     assert publisher.undo == UNDO[name(publisher)]
     assert publisher.record.status is Status.IN_STEP
+
+
+@pytest.mark.parametrize("step", range(5))
+async def test_a_publisher_that_is_killed_in_a_pause_leaves_its_way_back(publisher: Publisher, step: int) -> None:
+    """Whichever request it was killed after, its successor completes the pause, and brings back what there was."""
+    publisher.level(2, Pause.OVERSELL)
+    await publisher.work(killed_after=step)
+    publisher.succeed()
+    await publisher.work(120_000)
+    assert (publisher.shop.level("CAP"), publisher.shop.oversells("CAP")) == (0, "")
+    assert publisher.undo == UNDO[name(publisher)]
+    publisher.level(7)
+    await publisher.work()
+    assert (publisher.shop.level("CAP"), publisher.shop.oversells("CAP")) == (7, WORDS[name(publisher)])
 
 
 async def test_a_replay_of_a_paused_sku_keeps_the_way_back(publisher: Publisher) -> None:

@@ -55,30 +55,40 @@ async def test_a_bad_row_does_not_fail_the_others(shop: Standin) -> None:
 async def test_a_paused_product_that_sells_on_is_stopped_and_goes_on_after_the_pause(
     shop: Standin, sku: str, was: str, back: int
 ) -> None:
-    """0 would not be enough: shoppers could buy below it."""
+    """0 would not be enough: shoppers could buy below it.  The way back is known before anything is changed."""
     undo = f"backorders={was}"
-    assert await shop.tell(shop.row(sku, 0, paused=True)) == (Delivered(undo),)
-    assert (await shop.control("sell", {"sku": sku, "qty": 1}))["result"] == "sold_out"
-    assert await shop.tell(shop.row(sku, 0, paused=True, undo=undo), call="r2") == (Delivered(undo),)
-    assert await shop.tell(shop.row(sku, back, undo=undo), call="r3") == (Delivered(),)
+    assert await shop.tell(shop.row(sku, 0, paused=True)) == (Delivered(undo, partly=True),)
+    assert (shop.level(sku), shop.oversells(sku)) == (0, was)
+    stops = shop.row(sku, 0, expected=0, paused=True, undo=undo)
+    for call in ("r2", "r3"):
+        assert await shop.tell(stops, call=call) == (Delivered(undo),)
+        assert (await shop.control("sell", {"sku": sku, "qty": 1}))["result"] == "sold_out"
+    assert await shop.tell(shop.row(sku, back, undo=undo), call="r4") == (Delivered(),)
     assert (shop.level(sku), shop.oversells(sku)) == (back, was)
-    assert len(shop.requests) == 1
+    assert shop.tally(sku) == {"tells": 2, "repeats": 0}
 
 
 async def test_a_product_that_does_not_sell_on_is_told_0_and_nothing_else(shop: Standin) -> None:
     """Only what was done is undone."""
-    assert await shop.tell(shop.row("TEE", 0, paused=True), shop.row("CAP", 0, paused=True)) == (
-        Delivered(),
-        Delivered("backorders=notify"),
-    )
+    verdicts = await shop.tell(shop.row("TEE", 0, paused=True), shop.row("CAP", 0, paused=True))
+    assert verdicts == (Delivered(), Delivered("backorders=notify", partly=True))
     assert len(shop.requests) == 2
 
 
-async def test_a_pause_that_is_not_answered_is_told_again_at_once(shop: Standin) -> None:
-    """A later call would find "no", and not know what it was."""
-    verdicts = await shop.tell(shop.row("CAP", 0, paused=True), meanwhile={1: shop.weather(lost_answers=1)})
-    assert verdicts == (Delivered("backorders=notify"),)
-    assert len(shop.requests) == 3
+async def test_a_pause_that_is_not_answered_can_be_told_by_a_later_call(shop: Standin) -> None:
+    """It finds "no", and the way back is on record."""
+    stops = shop.row("CAP", 0, expected=0, paused=True, undo="backorders=notify")
+    (verdict,) = await shop.tell(stops, meanwhile={1: shop.weather(lost_answers=1)})
+    assert isinstance(verdict, ChannelDown)
+    assert verdict.unsure
+    assert await shop.tell(stops, call="r2") == (Delivered("backorders=notify"),)
+
+
+async def test_backorders_that_somebody_changes_during_a_pause_come_back_as_they_were_last(shop: Standin) -> None:
+    """What is put back is on record first, again."""
+    stops = shop.row("SOCK-S", 0, expected=0, paused=True, undo="backorders=notify")
+    assert await shop.tell(stops) == (Delivered("backorders=yes", partly=True),)
+    assert shop.oversells("SOCK-S") == "yes"
 
 
 async def test_a_pause_that_cannot_be_asked_for_has_done_nothing(shop: Standin) -> None:
