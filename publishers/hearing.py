@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from publishers.book import Book, confirmed, told_version
-from publishers.sales import key, units
+from publishers.sales import REMEMBERED, key, units
 from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.partition import partition_of
 from schemas.records import OrderOutcome, StockLevel
@@ -33,6 +33,8 @@ class Hearing:
         self._heard: dict[int, int] = {}
         self._ahead: dict[str, list[tuple[int, OrderOutcome]]] = {}
         self._early: dict[str, int] = {}
+        self._elsewhere: dict[str, tuple[int, ...]] = {}
+        """By SKU the last versions that a sale under another SKU has made: a bundle's, not the SKU's own listing's."""
 
     def position(self, sku: str) -> int:
         """Return the offset of `order.outcome`, in the SKU's partition, below which every sale is counted."""
@@ -90,7 +92,9 @@ class Hearing:
         sku, observed = outcome.sku, self.book.observed.get(outcome.sku)
         if observed is not None and offset < observed.heard:
             return False  # an owner before us has counted it
-        changed = self._sold(sku, key(outcome.order_id, outcome.version), units(outcome), outcome.ordered_at)
+        own = outcome.version not in self._elsewhere.get(sku, ())
+        sale = key(outcome.order_id, outcome.version)
+        changed = own and self._sold(sku, sale, units(outcome), outcome.ordered_at)
         if outcome.version is not None and self._early.get(sku) == outcome.version:
             del self._early[sku]
             changed = True
@@ -110,6 +114,7 @@ class Hearing:
         owner could not tell that it is counted.
         """
         self.book.put_level(level)
+        self._note_bundle(level)
         ahead = self._ahead.pop(level.sku, [])
         changed = False
         for offset, outcome in ahead:
@@ -122,6 +127,23 @@ class Hearing:
             self._counted(level.sku, heard)
             changed = True
         return self.book.observed[level.sku] if changed else None
+
+    def _note_bundle(self, level: StockLevel) -> None:
+        """
+        Take up that a component was sold within a bundle: the channel has lowered the bundle's own number.
+
+        An order of a bundle moves each of its components; the first one's level speaks for the bundle.  A level that
+        came with others in one transaction and names another cause leaves the sale hidden, which is the safe side; the
+        bundle is never taken to show the right number without being told.
+        """
+        cause, bundle = level.cause, level.cause.listing_sku
+        if cause.kind is not CauseKind.ORDER or cause.channel != self.book.channel or bundle in (None, level.sku):
+            return
+        self._elsewhere[level.sku] = (*self._elsewhere.get(level.sku, ()), level.version)[-REMEMBERED:]
+        made = self.book.bundles.made(bundle or "")
+        first = made[0][0] if made else None
+        if self.live and bundle and first is not None and first.sku == level.sku and cause.ordered_at is not None:
+            self._sold(bundle, f"{level.sku}@{level.version}", cause.delta // first.qty, cause.ordered_at)
 
     def _caused(self, level: StockLevel) -> bool:
         """Take a level's cause for what it says about the channel; returns whether the record has changed."""
