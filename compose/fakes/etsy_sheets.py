@@ -33,7 +33,7 @@ class Sheet:
 class Sheets:
     """All that is kept beside the shop's numbers.
 
-    A listing that is switched off sells nothing, so its products' numbers are put aside: shoppers see 0.
+    A listing that is switched off or sold out sells nothing, so its products' numbers are put aside: shoppers see 0.
     """
 
     def __init__(self, shop: Shop) -> None:
@@ -71,13 +71,11 @@ class Sheets:
 
     def state(self, number: int, products: Sequence[Listing]) -> str:
         """Tell a listing's state."""
-        if number in self.aside:
-            return INACTIVE
-        if not any(one.level > 0 for one in products):
+        if number not in self.aside and not any(one.level > 0 for one in products):
             self._sold_out.setdefault(number, len(self.shop.journal))
         since = self._sold_out.get(number)
         if since is None:
-            return ACTIVE
+            return INACTIVE if number in self.aside else ACTIVE
         if any(self._renewed(one, since) for one in products):
             self.renew(number)
             return ACTIVE
@@ -107,8 +105,9 @@ class Sheets:
         self.deleted.setdefault(one.ids["listing_id"], []).append(one)
 
     def renew(self, number: int) -> None:
-        """Let a listing that has sold out be on sale again."""
+        """Let a listing that has sold out be on sale again, without what was written meanwhile."""
         self._sold_out.pop(number, None)
+        self.aside.pop(number, None)
 
     def renumber(self, one: Listing, at: int) -> None:
         """Give a product new ids, as each update does; its old ones stay in the receipts of its time."""

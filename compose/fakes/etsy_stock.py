@@ -98,7 +98,8 @@ class Stock:
         """Replace the set: known combinations are changed, new ones made, the others deleted; all ids are new."""
         varied, now, call = len(products) > 1, self.account.clock(), self.call_id()
         left = {combination(self.sheets.sheet(one, varied=varied).values): one for one in products}
-        self.sheets.state(number, products)  # what has sold out by now stays so
+        if self.sheets.state(number, products) == SOLD_OUT:  # and stays so, whatever is written
+            self.sheets.aside.setdefault(number, {})
         told = {
             key: (left.pop(key) if key in left else self._new(number, row.sku), row)
             for key, row in {combination(row.sheet.values): row for row in rows}.items()

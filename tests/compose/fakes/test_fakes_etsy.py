@@ -199,3 +199,114 @@ async def test_a_listing_shows_its_products_where_they_are_asked_for(open_accoun
     _, inventory, _ = await call(stand, f"/v3/application/listings/{listing}/inventory")
     assert [one["offerings"][0]["quantity"] for one in inventory["products"]] == [3, 3]
     assert (await call(stand, "/v3/application/listings/1/inventory"))[0] == 404
+
+
+async def varied(stand: Any) -> tuple[str, dict[str, Any]]:
+    """Load a listing of two variations: its address, and its inventory as a PUT takes it."""
+    wish = [{"sku": f"CUP-{name}", "quantity": number, "parent": "CUP"} for name, number in (("RED", 3), ("BLUE", 2))]
+    told = await stand.control("catalogue", {"products": wish})
+    path = f"/v3/application/listings/{told['listings'][0]['ids']['listing_id']}"
+    _, shown, _ = await call(stand, f"{path}/inventory")
+    products = [
+        {
+            "sku": one["sku"],
+            "property_values": [
+                {name: value for name, value in own.items() if name != "scale_name"} for own in one["property_values"]
+            ],
+            "offerings": [{"price": 19.5, "quantity": 7, "is_enabled": True, "readiness_state_id": 1}],
+        }
+        for one in shown["products"]
+    ]
+    settings = {name: shown[name] for name in shown if name.endswith("_on_property")}
+    return path, {"products": products, **settings}
+
+
+async def send(stand: Any, method: str, path: str, **parts: Any) -> tuple[int, Any]:
+    """Write something with a token bought for it: status and body."""
+    _, told = await bought(stand)
+    headers = {"x-api-key": "ck_key:cs_secret", "Authorization": f"Bearer {told['access_token']}"}
+    async with stand.session.request(method, stand.server.make_url(path), headers=headers, **parts) as answer:
+        return answer.status, await answer.json()
+
+
+def part(body: dict[str, Any], number: int, name: str, value: Any) -> dict[str, Any]:
+    """Return an inventory in which one product's offering says something else."""
+    copy: dict[str, Any] = json.loads(json.dumps(body))
+    copy["products"][number]["offerings"][0][name] = value
+    return copy
+
+
+async def test_an_inventory_is_replaced_as_a_whole_and_gets_new_ids(open_account: Any) -> None:
+    """What is left out is deleted, and shown to who asks for it; a receipt keeps the ids of its time."""
+    now = [1_795_255_200_000]
+    stand = await open_account("etsy", webhooks=False, clock=lambda: now[0])
+    path, body = await varied(stand)
+    now[0] += 10_000
+    sold = await stand.control("sell", {"sku": "CUP-RED", "qty": 1})
+    _, before, _ = await call(stand, f"{path}/inventory")
+    now[0] += 10_000
+    status, answered = await send(stand, "PUT", f"{path}/inventory", json=body)
+    assert (status, [one["offerings"][0]["quantity"] for one in answered["products"]]) == (200, [7, 7])
+    ids = [{one["product_id"] for one in shown["products"]} for shown in (before, answered)]
+    assert not ids[0] & ids[1]
+    receipt = (await call(stand, f"{SHOP}/receipts/{sold['order_id']}"))[1]
+    assert receipt["transactions"][0]["product_id"] == before["products"][0]["product_id"]
+    await send(stand, "PUT", f"{path}/inventory", json={**body, "products": body["products"][:1]})
+    assert [one["sku"] for one in (await call(stand, f"{path}/inventory"))[1]["products"]] == ["CUP-RED"]
+    gone = (await call(stand, f"{path}/inventory", show_deleted="true"))[1]["products"]
+    assert [(one["sku"], one["is_deleted"]) for one in gone] == [("CUP-RED", False), ("CUP-BLUE", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("quantity", 1_000, "greater than 999"),
+        ("price", {"amount": 1950, "divisor": 100}, "float"),
+        ("offering_id", 1, "offering_id"),
+        ("is_deleted", False, "is_deleted"),
+    ],
+)
+async def test_an_inventory_with_what_a_put_does_not_take_is_refused(
+    open_account: Any, name: str, value: Any, said: str
+) -> None:
+    """A sentence under `error`; nothing has changed."""
+    stand = await open_account("etsy", webhooks=False)
+    path, body = await varied(stand)
+    status, answered = await send(stand, "PUT", f"{path}/inventory", json=part(body, 1, name, value))
+    assert status == 400
+    assert said in answered["error"]
+    assert (await stand.read("state"))["levels"]["CUP-RED"] == 3
+
+
+async def test_quantities_follow_their_properties_and_are_never_all_zero(open_account: Any) -> None:
+    """Where the quantity does not vary, one number; a set of zeros is refused in Etsy's words, on sale or not."""
+    stand = await open_account("etsy", webhooks=False)
+    path, body = await varied(stand)
+    one_number = {**part(body, 1, "quantity", 5), "quantity_on_property": []}
+    assert (await send(stand, "PUT", f"{path}/inventory", json=one_number))[0] == 400
+    zeros = part(part(body, 0, "quantity", 0), 1, "quantity", 0)
+    for _ in range(2):
+        status, answered = await send(stand, "PUT", f"{path}/inventory", json=zeros)
+        assert (status, answered["error"]) == (400, "One offering must have quantity greater than 0")
+        address = f"{SHOP}/listings/{path.rpartition('/')[2]}"
+        assert (await send(stand, "PATCH", address, data={"state": "inactive"}))[1]["state"] == "inactive"
+
+
+async def test_what_is_off_or_sold_out_is_bought_by_nobody_and_renewed_for_a_fee(open_account: Any) -> None:
+    """An inventory does not bring a sold-out listing back; making it active renews it, with the number 1."""
+    stand = await open_account("etsy", webhooks=False)
+    path, body = await varied(stand)
+    address = f"{SHOP}/listings/{path.rpartition('/')[2]}"
+    await send(stand, "PATCH", address, data={"state": "inactive"})
+    assert (await stand.control("sell", {"sku": "CUP-RED", "qty": 1}))["result"] == "sold_out"
+    assert (await send(stand, "PATCH", address, data={"state": "active"}))[1]["state"] == "active"
+    assert (await stand.read("state"))["levels"]["CUP-RED"] == 3
+    for sku, units in (("CUP-RED", 3), ("CUP-BLUE", 2)):
+        assert (await stand.control("sell", {"sku": sku, "qty": units}))["result"] == "sold"
+    await send(stand, "PUT", f"{path}/inventory", json=body)
+    _, shown, _ = await call(stand, f"{path}/inventory", includes="Listing")
+    assert (shown["listing"]["state"], shown["listing"]["quantity"]) == ("sold_out", 14)
+    assert (await stand.control("sell", {"sku": "CUP-BLUE", "qty": 1}))["result"] == "sold_out"
+    assert (await send(stand, "PATCH", address, data={"state": "active"}))[1]["state"] == "active"
+    state = await stand.read("state")
+    assert (state["levels"]["CUP-RED"], state["levels"]["CUP-BLUE"], state["calls"]["renewals"]) == (1, 0, 1)
