@@ -1,4 +1,4 @@
-"""`python -m publishers run CHANNEL | command CHANNEL WHAT | dlq | reconcile CHANNEL | explain SKU | limits`."""
+"""`python -m publishers run | command | dlq | reconcile | adopt | explain | limits`."""
 
 import argparse
 import asyncio
@@ -48,6 +48,12 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
         reconcile_cli.add_arguments(back)
         back.set_defaults(run=lambda args: reconcile_cli.run(args, *_configured(args)))
+    take = commands.add_parser("adopt", help="take a channel's numbers as the first levels")
+    if "adopt" in argv[:1]:
+        from publishers import adopt_cli
+
+        adopt_cli.add_arguments(take)
+        take.set_defaults(run=lambda args: adopt_cli.run(args, *_configured(args)))
     explain = commands.add_parser("explain", help="why does every channel show what it shows")
     if "explain" in argv[:1]:
         from publishers.ledger import explain_cli

@@ -7,18 +7,17 @@ Exit codes: 0 no drift, 1 drifts were found, 2 the run came to no end or the clu
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 
 import orjson
 from confluent_kafka import KafkaException
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from publishers.commands import UnsentError, send
 from publishers.drift_text import order, text
 from publishers.findings import DRIFTS_MAX, DRY_RUN, run_id
 from publishers.tail import Tail
+from publishers.waiting import spinner
 from schemas.channel_records import Drift, Reconciliation
 from schemas.codec import encode
 from schemas.settings import Channel, Config
@@ -78,7 +77,7 @@ def _asked(args: argparse.Namespace, config: Config, channel: str) -> Report | N
         tail.from_end()
         reason = DRY_RUN if args.dry_run else ""
         at = send(config, channel, Command.RECONCILE, None, args.actor, reason)
-        with _spinner(f"{channel} is read back"):
+        with spinner(f"{channel} is read back"):
             return _wait(tail, run_id(channel, at), time.monotonic() + args.timeout)
 
 
@@ -119,15 +118,3 @@ def show(report: Report, *, as_json: bool) -> None:
         return
     for line in text(found, drifts):
         print(line)
-
-
-@contextmanager
-def _spinner(label: str) -> Iterator[None]:
-    """Show on standard error that something is waited for, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(label, total=None)
-        yield

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import WireError, decode
 from schemas.config import Config
@@ -17,6 +17,9 @@ BATCH = 1_000
 POLL_S = 0.2
 STALL_S = 60.0
 """How long the end of the topics may be out of sight while nothing comes."""
+
+Place = tuple[bytes, int]
+"""A record's key and partition."""
 
 
 class Tail:
@@ -48,39 +51,54 @@ class Tail:
         asked = [TopicPartition(place.topic, place.partition, at) for place in self.places()]
         self._assign(self._consumer.offsets_for_times(asked, timeout=METADATA_S))
 
+    def from_start(self) -> None:
+        """Read everything."""
+        self._assign([TopicPartition(place.topic, place.partition, OFFSET_BEGINNING) for place in self.places()])
+
     def _assign(self, places: list[TopicPartition]) -> None:
         self.unread = {(place.topic, place.partition) for place in places}
         self._consumer.assign(places)
 
     def read(self, wait_s: float) -> Iterator[Any]:
         """Yield the records that come within this time; those that this version cannot read are left out."""
+        return (record for _, record in self._read(wait_s) if record is not None)
+
+    def _read(self, wait_s: float) -> Iterator[tuple[Place, Any]]:
         for message in self._consumer.consume(BATCH, wait_s):
-            record = self._record(message)
-            if record is not None:
-                yield record
+            if self._counts(message):
+                place = (message.key() or b"", int(message.partition() or 0))
+                yield place, None if message.value() is None else self._record(message)
 
     def rest(self) -> Iterator[Any]:
         """Yield what there is to the end of every partition; raises `KafkaException` where nothing comes any more."""
+        return (record for _, record in self.places_and_records() if record is not None)
+
+    def places_and_records(self) -> Iterator[tuple[Place, Any]]:
+        """Yield the same with key and partition; where a key was deleted, or cannot be read, None is its record."""
         deadline = time.monotonic() + STALL_S
         while self.unread:
-            for record in self.read(POLL_S):
-                yield record
+            for found in self._read(POLL_S):
+                yield found
                 deadline = time.monotonic() + STALL_S
             if time.monotonic() > deadline:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's public name
 
     def _record(self, message: Message) -> Any:
+        try:
+            return decode(self._kinds[str(message.topic())], message.value() or b"")
+        except WireError:
+            return None
+
+    def _counts(self, message: Message) -> bool:
+        """Return whether a message is a record; raises `KafkaException` for what cannot go on."""
         error, topic = message.error(), str(message.topic())
         if error is None:
-            try:
-                return decode(self._kinds[topic], message.value() or b"")
-            except WireError:
-                return None
+            return True
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's public name for it
             self.unread.discard((topic, int(message.partition() or 0)))
         elif not error.retriable():
             raise KafkaException(error)
-        return None
+        return False
 
     def close(self) -> None:
         """Leave."""
