@@ -71,6 +71,8 @@ class Book:
         self.bundles = Bundles()
         self.brake = brake or Brake(PERCENT)
         self.hiding: dict[str, int] = {}
+        self.unknown: set[tuple[str, str]] = set()
+        """SKUs and listings that showed another number than we believed, until they are read."""
         self._marks: deque[tuple[int, int]] = deque()
         self._through = 0
         self.rules_for = rules_for
@@ -184,7 +186,7 @@ class Book:
             shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
             wanted = target(offered(desired, retired=listing.retired), hidden, expected)
             quantity = self._allowed(listing, wanted, hidden)
-            if quantity is not None and self._differs(quantity, shown, sku, paused=paused):
+            if quantity is not None and self._differs(quantity, shown, (sku, listing_id), paused=paused):
                 yield Row(
                     sku=sku,
                     listing=listing,
@@ -219,8 +221,10 @@ class Book:
         held = self.brake.held
         return bool(held) and any((sku, name) in held for name in self.listings.get(sku, ()))
 
-    def _differs(self, quantity: int, shown: Shown, sku: str, *, paused: bool) -> bool:
-        if quantity != believed(shown) or shown.request_id is not None or self.sales.known(sku):
+    def _differs(self, quantity: int, shown: Shown, place: tuple[str, str], *, paused: bool) -> bool:
+        if quantity != believed(shown) or shown.request_id is not None or place in self.unknown:
+            return True
+        if self.sales.known(place[0]):
             return True
         return self.kind.PAUSES and paused != shown.paused
 

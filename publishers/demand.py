@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from publishers.push import Row
-from publishers.urgency import SCALE, danger, faded
+from publishers.urgency import HOT, danger, faded
 from publishers.volumes import Volumes
 from schemas.records import StockLevel
 from schemas.settings import Order
@@ -18,15 +18,11 @@ from schemas.words import CauseKind
 
 HOT_MS = 60_000
 """A SKU that an order moved this recently is hot: a channel may be selling it at this moment."""
-HOT_DANGER = SCALE // 64
-"""
-The least danger of a hot SKU, however much is left of it: that of two units an hour where nothing is left.
-
-Its numbers are wrong with every sale, and people look at what is on sale.
-"""
 HALF_LIFE_MS = 60_000
 PER_UNIT = 41_589
 """What one unit sold adds to the fast rate: 60 * 1000 * ln 2, in thousandths of a unit an hour."""
+SLOW = 2_000
+"""Below this rate of sale, in thousandths of a unit an hour, a number may be minutes late."""
 KEPT_MIN = 1_000
 """So many last sales are kept at least before old ones are looked for."""
 
@@ -86,8 +82,16 @@ class Demand:
         caused = cause.received_at if cause.kind is CauseKind.ORDER else NEVER.at
         return max(caused, self._sold.get(level.sku, NEVER).at) > now - HOT_MS
 
+    def slow(self, level: StockLevel, now: int) -> bool:
+        """Return whether the SKU will hardly be sold in the minutes that a bulk takes: not hot, and of a low rate."""
+        return not self.hot(level, now) and faded(level.velocity, now - level.updated_at) < SLOW
+
     def danger(self, row: Row, level: StockLevel, now: int) -> int:
-        """Return how urgent a row is; after a call without an answer the channel may show the higher of two numbers."""
+        """
+        Return how urgent a row is; after a call without an answer the channel may show the higher of two numbers.
+
+        A hot SKU is told before all that is calm, however much is left of it: it is wrong again with every sale.
+        """
         if self.order is not Order.RISK:
             return danger(self.order, 0, row.quantity, row.expected, top=self._volumes.top(row.sku))
         shown = row.expected
@@ -95,4 +99,4 @@ class Demand:
             shown = max(shown, row.unanswered)
         rate = max(faded(level.velocity, now - level.updated_at), self._sold.get(row.sku, NEVER).now(now))
         found = danger(self.order, rate, row.quantity, shown)
-        return max(found, HOT_DANGER) if self.hot(level, now) else found
+        return max(found, HOT) if self.hot(level, now) else found

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from publishers.brake import HELD
-from publishers.push import Accepted, Again, ChannelDown, Delivered, Rejected, Retry, Row, Shows, Verdict
+from publishers.push import Accepted, Again, ChannelDown, Delivered, Rejected, Retry, Row, Shows, Stale, Verdict
 from schemas.channel_records import ChannelLevel, Shown
 from schemas.records import DeadLetter
 from schemas.words import Reason, Status
@@ -26,6 +26,8 @@ class Moment:
     due: Callable[[int], int | None]
     counts: bool = True
     """Whether a channel that is down costs an attempt: a probe does not."""
+    again: bool = False
+    """Whether the call was made twice: then one that was refused as stale may have been carried out the first time."""
     reads: bool = False
     """Whether the call only asked: then no answer to it closes an intent but the number itself."""
 
@@ -81,6 +83,7 @@ def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
         # Also where nothing was sent (a read-back): a level newer than this one is a reason to try again.
         return replace(old, sent_version=row.version, request_id=None)
     unsure = isinstance(verdict, Again | Retry | ChannelDown) and verdict.unsure
+    unsure = unsure or (isinstance(verdict, Stale) and moment.again)
     return old if unsure or moment.reads else replace(old, request_id=None)
 
 

@@ -124,7 +124,8 @@ class Picker:
         return self.tasks.demand.hot(self.tasks.book.levels[sku], now)
 
     def _calm(self, sku: str, now: int) -> bool:
-        return not self._hot(sku, now) and not any(map(self._must_read, self.tasks.book.rows(sku)))
+        slow = self.tasks.demand.slow(self.tasks.book.levels[sku], now)
+        return slow and not any(map(self._must_read, self.tasks.book.rows(sku)))
 
     def _must_read(self, row: Row) -> bool:
         """
@@ -137,7 +138,7 @@ class Picker:
         shown = self.tasks.book.shown(row.sku, name)
         if not kind.COMPARES:
             return not kind.APPLIES_MS and not kind.SERIAL and self.tasks.inherited(shown)
-        return row.expected is None or shown.request_id is not None or (row.sku, name) in self.tasks.unknown
+        return row.expected is None or shown.request_id is not None or (row.sku, name) in self.tasks.book.unknown
 
     def _limit(self, shared: Class) -> int:
         kind = self.setup.kind

@@ -2,21 +2,30 @@
 The order of work: the nearest oversell first, nobody waits for ever.  Pure.
 
 A SKU stands in the queue once; offering it again replaces its place (coalescing).  Its urgency is its danger times the
-time it has waited.  Dangers are rounded to powers of two, and those of one class are served by age: a class is a line,
-and the next SKU is the first of one of few lines.  Who waits for too long takes turns with them (`publishers.turns`).
+square of the time it has waited: what is told again and again is then told in turns, the dangerous more often (it is
+what keeps the sum of weighted ages least).  Below the danger of a hot SKU the wait counts no longer than `PATIENCE_MS`:
+who differs in one number is in no more danger for waiting, and who waits for too long takes turns with the others
+(`publishers.turns`).
+
+Dangers are rounded to powers of two, and those of one class are served by age: a class is a line, and the next SKU is
+the first of one of few lines.
 """
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from publishers.turns import PATIENCE_MS, Turns
+from publishers.urgency import HOT
 
 HEAD_START_MS = 1_000
 """What is added to every wait: who comes in just now is served at its danger, and not last."""
 LOOK = 1_000
 """How many places are looked at for one batch: bounds the work when the rows of a call must belong together."""
+MATES = 200
+"""The same where mates are looked for: they stand in the line of the SKU that they go with, or before all others."""
+HOT_LINE = HOT.bit_length()
 
 Accept = Callable[[str], bool]
 Taken = list[tuple[str, int]]
@@ -54,6 +63,7 @@ class WorkQueue:
         self._ticket = 0
         self._places = 0
         self._turns = Turns()
+        self._served = 0
 
     def __len__(self) -> int:
         """Return how many SKUs wait, those with a later due time included."""
@@ -153,17 +163,17 @@ class WorkQueue:
         Each comes with since when it has waited.  At most `LOOK` SKUs that are not accepted are looked at.
         """
         self._wake(now)
-        return self._take(limit, accept, lambda: self._next(now))
+        return self._take(limit, accept, lambda: self._next(now), LOOK)
 
     def mates(self, now: int, limit: int, accept: Accept, group: str = "") -> Taken:
         """
-        Take out what goes with a SKU that was taken: like `take`, but not in turns, and of one group where it has one.
+        Take out what goes with the SKU that was taken last: of its line, then the most urgent, and in nobody's turn.
 
-        All of a group are looked at, wherever they stand.
+        With a group all of it are looked at, wherever they stand, and nobody else.
         """
         self._wake(now)
         if not group:
-            return self._take(limit, accept, lambda: self._urgent(now))
+            return self._mates(now, limit, accept)
         found = [self._entries[sku] for sku in self._groups.get(group, ())]
         found = sorted((place for place in found if place.due <= self._now), key=lambda place: (-place.line, place))
         chosen: Taken = []
@@ -175,18 +185,27 @@ class WorkQueue:
                 chosen.append((place.sku, place.since))
         return chosen
 
+    def _mates(self, now: int, limit: int, accept: Accept) -> Taken:
+        beside = self._served
+        chosen = self._take(limit, accept, lambda: self._standing().get(beside), MATES)
+        if len(chosen) < limit:
+            chosen += self._take(limit - len(chosen), accept, lambda: self._urgent(now), MATES)
+        self._served = beside
+        return chosen
+
     def take_calm(self, now: int, limit: int, accept: Accept) -> Taken:
         """Take out up to `limit` due SKUs that `accept` lets through, the least dangerous first."""
         self._wake(now)
-        return self._take(limit, accept, self._calmest)
+        return self._take(limit, accept, self._calmest, LOOK)
 
-    def _take(self, limit: int, accept: Accept, source: Callable[[], list[Place] | None]) -> Taken:
+    def _take(self, limit: int, accept: Accept, source: Callable[[], list[Place] | None], look: int) -> Taken:
         chosen: Taken = []
         passed: list[tuple[bool, Place]] = []
-        while len(chosen) < limit and len(passed) < LOOK and (heap := source()) is not None:
+        while len(chosen) < limit and len(passed) < look and (heap := source()) is not None:
             place = heapq.heappop(heap)
             if accept(place.sku):
                 self._places -= 1
+                self._served = place.line
                 self._drop(place)
                 chosen.append((place.sku, place.since))
             else:
@@ -202,11 +221,12 @@ class WorkQueue:
         return self._by_age if aged else urgent
 
     def _urgent(self, now: int) -> list[Place] | None:
-        """Return the line whose first place has the greatest product of danger and wait."""
+        """Return the line whose first place has the greatest product of danger and squared wait."""
 
         def urgency(line: int) -> tuple[int, int]:
-            wait = min(max(0, now - self._lines[line][0].since), PATIENCE_MS)
-            return (wait + HEAD_START_MS) << line, line
+            wait = max(0, now - self._lines[line][0].since)
+            wait = (wait if line >= HOT_LINE else min(wait, PATIENCE_MS)) + HEAD_START_MS
+            return wait * wait << line, line
 
         line = max(self._standing(), key=urgency, default=None)
         return None if line is None else self._lines[line]
@@ -215,7 +235,7 @@ class WorkQueue:
         line = min(self._standing(), default=None)
         return None if line is None else self._lines[line]
 
-    def _standing(self) -> Iterable[int]:
+    def _standing(self) -> dict[int, list[Place]]:
         """Return the lines in which somebody stands; lines that have run out are closed."""
         ended = [line for line, heap in self._lines.items() if self._first(heap) is None]
         for line in ended:

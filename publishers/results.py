@@ -63,5 +63,6 @@ class Results:
             delay = retry.delay(self.setup.ladder, attempt, self.setup.draw())
             return None if delay is None else now + delay
 
-        probe, reads = (call.probe, call.reads) if call else (False, False)
-        return fold.Moment(now=now, due=due, counts=not probe, reads=reads)
+        if call is None:
+            return fold.Moment(now=now, due=due)
+        return fold.Moment(now=now, due=due, counts=not call.probe, again=call.again, reads=call.reads)

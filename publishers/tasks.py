@@ -36,7 +36,6 @@ class Tasks:
         self.out: list[Out] = []
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
         self.letters: dict[str, set[str]] = {Reason.REJECTED: set(), Reason.LADDER_EXHAUSTED: set()}
-        self.unknown: set[tuple[str, str]] = set()
         self.busy: set[str] = set()
         self.groups: set[str] = set()
         self._not_before: dict[str, int] = {}
@@ -113,12 +112,12 @@ class Tasks:
         """Note whose number has to be read, and send a row that was stale again and again to the ladder."""
         place = (row.sku, row.listing.listing_id)
         if isinstance(verdict, Shows | Delivered):
-            self.unknown.discard(place)
+            self.book.unknown.discard(place)
         if isinstance(verdict, Delivered):
             self._stale.pop(place, None)
         if not isinstance(verdict, Stale):
             return verdict
-        self.unknown.add(place)
+        self.book.unknown.add(place)
         self._stale[place] = self._stale.get(place, 0) + 1
         if self._stale[place] < STALE_MAX:
             return verdict
@@ -155,9 +154,8 @@ class Tasks:
     def _due(self, observed: ChannelLevel, *, at_once: bool) -> int:
         if observed.status is Status.RETRYING:
             return 0 if at_once else observed.next_attempt_at or 0
-        opened = [shown.sent_at or 0 for shown in observed.listings.values() if shown.request_id is not None]
-        if at_once:  # our own calls have ended, a dead owner's may still be on its way
-            opened = [at for at in opened if at < self._began]
+        # Our own calls have ended, a dead owner's may still be on its way.
+        opened = [shown.sent_at or 0 for shown in observed.listings.values() if self.inherited(shown)]
         return max(opened) + self.setup.call_timeout_ms + INTENT_MARGIN_MS if opened else 0
 
     def inherited(self, shown: Shown) -> bool:

@@ -19,6 +19,8 @@ HALF_LIFE_MS = 3_600_000
 """The half-life of `StockLevel.velocity`."""
 SCALE = 2**20
 """Units oversold are counted in this part of one."""
+HOT = SCALE // 16
+"""The least danger of a hot SKU: a sixteenth of a unit."""
 LOST = 64
 """How many lost sales weigh as much as one unit oversold."""
 
@@ -38,7 +40,7 @@ def danger(order: Order, velocity: float, desired: int | None, shown: int | None
     if desired is None:
         return 0
     if order is not Order.RISK:
-        return 1 + (order is Order.TOP20 and top)
+        return HOT if order is Order.TOP20 and top else 1
     mean = (velocity + IDLE) / 1_000 * HORIZON_H
     left = max(0, desired)
     if shown is None:

@@ -78,16 +78,25 @@ def test_a_flash_sale_is_seen_within_seconds() -> None:
 
 
 def test_a_hot_sku_is_in_danger_however_much_is_left() -> None:
-    """Before one that sells a unit an hour where nothing is left, after one that sells four."""
+    """Before one that sells five units an hour where nothing is left, after one that sells thirty."""
     demand, sold = Demand(Order.RISK), level("A", 10**9, CauseKind.ORDER)
     demand.note(sold)
     hot = demand.danger(row("A", 5_000, 5_001), sold, 10**9)
     slow, fast = (
         demand.danger(row("B", 0, 9), level("B", 10**9, CauseKind.ADJUSTMENT, velocity=velocity), 10**9)
-        for velocity in (1_000, 4_000)
+        for velocity in (5_000, 30_000)
     )
     assert slow < hot < fast
     assert demand.danger(row("A", 5_000, 5_001), sold, 10**9 + HOT_MS) < slow
+
+
+def test_what_sells_fast_is_not_slow_when_it_has_not_been_sold_for_a_minute() -> None:
+    """A bulk takes minutes; by then it may have been sold again."""
+    demand = Demand(Order.RISK)
+    for velocity, slow in ((1_000, True), (3_000, False)):
+        assert demand.slow(level("A", 10**9, CauseKind.ADJUSTMENT, velocity=velocity), 10**9) is slow
+    assert not demand.slow(level("A", 10**9, CauseKind.ORDER, velocity=693), 10**9)
+    assert demand.slow(level("A", 10**9, CauseKind.ORDER, velocity=3_000), 10**9 + 3_600_000)
 
 
 def test_a_number_that_was_not_answered_may_be_shown() -> None:

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publishers.queue import LOOK, WorkQueue
+from publishers.queue import LOOK, MATES, WorkQueue
 from publishers.turns import PATIENCE_MS
+from publishers.urgency import HOT
 
 
 def everything(_sku: str) -> bool:
@@ -40,7 +41,7 @@ def test_who_has_waited_too_long_is_served_by_age_in_turns() -> None:
     queue.offer("old", 3, since=0)
     queue.offer("older", 0, since=-5)
     for n in range(14):
-        queue.offer(f"hot{n:02}", 100, since=PATIENCE_MS)
+        queue.offer(f"hot{n:02}", HOT, since=PATIENCE_MS)
     assert order(queue, PATIENCE_MS - 6, limit=1) == ["hot00"]
     taken = order(queue, PATIENCE_MS)
     assert [n for n, sku in enumerate(taken) if not sku.startswith("hot")] == [5, 11]
@@ -130,14 +131,24 @@ def test_memory_stays_bounded_under_endless_changes() -> None:
 
 
 def test_a_wait_raises_the_urgency_as_danger_does() -> None:
-    """Four times the wait outweighs half the danger, and twice the danger outweighs a little wait."""
+    """Twice the wait outweighs half the danger and not an eighth of it; a second is added to every wait."""
     queue = WorkQueue()
-    queue.offer("fresh", 8, since=7_000)
-    queue.offer("waits", 4, since=0)
-    assert order(queue, 7_000) == ["waits", "fresh"]
-    queue.offer("fresh", 8, since=7_000)
-    queue.offer("waits", 4, since=6_500)
-    assert order(queue, 7_000) == ["fresh", "waits"]
+    for danger, since, first in ((8, 5_000, "waits"), (64, 5_000, "fresh"), (8, 6_900, "fresh")):
+        queue.offer("fresh", danger, since=7_000)
+        queue.offer("waits", 4, since=since)
+        assert order(queue, 7_000, limit=1) == [first]
+        queue = WorkQueue()
+
+
+def test_only_what_is_hot_grows_more_urgent_without_end() -> None:
+    """A calm SKU's danger is the same after an hour; a hot one is told in turn with others that are hotter."""
+    queue = WorkQueue()
+    queue.offer("calm", HOT // 2, since=50_001)
+    queue.offer("hotter", HOT * 128, since=60_000)
+    assert order(queue, 60_000, limit=1) == ["hotter"]
+    queue.offer("hot", HOT, since=0)
+    queue.offer("hotter", HOT * 8, since=58_000)
+    assert order(queue, 60_000, limit=1) == ["hot"]
 
 
 def test_a_danger_offered_again_keeps_its_place_in_the_line() -> None:
@@ -181,12 +192,24 @@ def test_the_mates_of_a_group_are_found_wherever_they_stand() -> None:
     assert not queue._groups
 
 
+def test_mates_are_looked_for_beside_the_sku_that_they_go_with() -> None:
+    """A calm one that was taken in its turn finds its like, however many hot ones stand before them."""
+    queue = WorkQueue()
+    for n in range(4 * MATES):
+        queue.offer(f"hot{n}", HOT, since=20_000)
+        queue.offer(f"calm{n}", 9, since=n)
+    for _ in range(6):
+        taken = order(queue, 20_000, limit=1)
+    assert taken == ["calm0"]
+    assert [sku for sku, _ in queue.mates(20_000, 3, lambda sku: "calm" in sku)] == ["calm1", "calm2", "calm3"]
+
+
 def test_mates_take_nobodys_turn() -> None:
     """How full the calls are says nothing about who is served next."""
     queue = WorkQueue()
     queue.offer("old", 0, since=0)
     for n in range(100):
-        queue.offer(f"hot{n}", 100, since=PATIENCE_MS)
+        queue.offer(f"hot{n}", HOT, since=PATIENCE_MS)
     for _ in range(5):
         assert order(queue, PATIENCE_MS, limit=1) != ["old"]
         assert len(queue.mates(PATIENCE_MS, 9, lambda sku: sku != "old")) == 9

@@ -27,10 +27,11 @@ class Waiting:
         return "" if self.sku[0].isdigit() else self.sku[0]
 
     def urgency(self, now: int) -> tuple[int, int, int, int]:
-        """Return the sort key of danger (as a power of two) times wait (1 s more, at most 11 s); greatest first."""
+        """Return the sort key of danger (a power of two) times squared wait (1 s more, calm: at most 11 s)."""
         power = len(f"{self.danger:b}") if self.danger else 0
-        wait = max(0, min(10_000, now - self.since)) + 1_000
-        return (-wait * 2**power, -power, self.since, self.arrival)
+        wait = max(0, now - self.since)
+        wait = (wait if self.danger >= 2**16 else min(10_000, wait)) + 1_000
+        return (-wait * wait * 2**power, -power, self.since, self.arrival)
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Model:
     arrivals: int = 0
     row: int = 0
     ahead: int = 0
+    served: int = 0
 
     def find(self, sku: str) -> Waiting | None:
         """Return the SKU's place."""
@@ -82,8 +84,17 @@ class Model:
             else:
                 self.row = self.ahead = 0
             self.waiting.remove(chosen)
+            self.served = chosen.urgency(now)[1]
             taken.append((chosen.sku, chosen.since))
         return taken
+
+    def mates(self, now: int, group: str) -> list[Waiting]:
+        """Return the mates: a group by danger and age; without one the line that was served last, then all."""
+        if group:
+            mates = [one for one in self.due(now) if one.group == group]
+            return sorted(mates, key=lambda one: (one.urgency(now)[1], one.since, one.arrival))
+        beside = [one for one in self.due(now) if one.urgency(now)[1] == self.served]
+        return beside + [one for one in self.due(now) if one not in beside]
 
     def remove(self, found: Iterable[Waiting]) -> list[tuple[str, int]]:
         """Take these out."""
@@ -92,11 +103,10 @@ class Model:
         return [(one.sku, one.since) for one in chosen]
 
 
+DANGERS = st.integers(0, 300) | st.integers(2**15, 2**18)
 MOVES = st.one_of(
-    st.tuples(
-        st.just("offer"), st.sampled_from(SKUS), st.integers(0, 300), st.integers(0, 40_000), st.integers(0, 60_000)
-    ),
-    st.tuples(st.just("offer"), st.sampled_from(SKUS), st.integers(0, 300), st.integers(0, 40_000), st.just(0)),
+    st.tuples(st.just("offer"), st.sampled_from(SKUS), DANGERS, st.integers(0, 40_000), st.integers(0, 60_000)),
+    st.tuples(st.just("offer"), st.sampled_from(SKUS), DANGERS, st.integers(0, 40_000), st.just(0)),
     st.tuples(st.just("discard"), st.sampled_from(SKUS)),
     st.tuples(st.just("take"), st.integers(1, 4)),
     st.tuples(st.just("mates"), st.integers(1, 4), st.sampled_from(["", "p", "q"])),
@@ -122,12 +132,10 @@ def test_the_queue_gives_what_a_sorted_list_gives(moves: list[tuple[object, ...]
                 assert queue.take(now, limit, lambda _: True) == model.take(now, limit)
             case ("mates", int(limit), str(group)):
                 found = queue.mates(now, limit, lambda _: True, group)
-                mates = [one for one in model.due(now) if not group or one.group == group]
-                if group:
-                    mates.sort(key=lambda one: (one.urgency(now)[1], one.since, one.arrival))
-                assert found == model.remove(mates[:limit])
+                assert found == model.remove(model.mates(now, group)[:limit])
             case ("calm", int(limit)):
                 calm = sorted(model.due(now), key=lambda one: (-one.urgency(now)[1], one.since, one.arrival))
+                model.served = calm[:limit][-1].urgency(now)[1] if calm else model.served
                 assert queue.take_calm(now, limit, lambda _: True) == model.remove(calm[:limit])
             case ("wait", int(wait)):
                 now += wait

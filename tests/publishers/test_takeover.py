@@ -104,6 +104,30 @@ def test_the_end_of_hidden_sales_waits_for_the_processor(bench_of: Any) -> None:
     assert all(told["A"] <= 6 for word, told in bench.shop.calls if word == "tell")
 
 
+def test_a_repeated_call_that_is_stale_may_have_been_carried_out_before(bench_of: Any) -> None:
+    """The answer was lost, the level went back meanwhile: what the channel shows is read, not believed."""
+    bench = bench_of(levels={"A": 40})
+    bench.level("A", 44)
+    bench.shop.lost = 1
+    bench.answer(bench.plan())
+    bench.level("A", 40)
+    bench.work()
+    assert (bench.shop.numbers["A"], bench.record("A").status) == (40, Status.IN_STEP)
+
+
+def test_a_stale_number_is_read_even_where_the_level_is_what_we_believed(bench_of: Any) -> None:
+    """The level went back while the call was refused: the channel shows neither."""
+    bench = bench_of(levels={"A": 10})
+    bench.shop.numbers["A"] = 9
+    bench.level("A", 12)
+    call = bench.plan()
+    bench.level("A", 10)
+    bench.answer(call)
+    bench.work()
+    assert [word for word, _ in bench.shop.calls] == ["tell", "read"]
+    assert (bench.record("A").hidden, bench.shop.numbers["A"]) == (1, 9)
+
+
 def test_a_sale_that_the_last_owner_has_told_about_does_not_hide_another(bench_of: Any) -> None:
     """Tables come in any order: a level read after the channel's record must not count its old sale a second time."""
     bench = bench_of(levels={"A": 10})
