@@ -21,7 +21,7 @@ HOT_MS = 60_000
 HALF_LIFE_MS = 60_000
 PER_UNIT = 41_589
 """What one unit sold adds to the fast rate: 60 * 1000 * ln 2, in thousandths of a unit an hour."""
-SLOW = 2_000
+SLOW = 1_000
 """Below this rate of sale, in thousandths of a unit an hour, a number may be minutes late."""
 KEPT_MIN = 1_000
 """So many last sales are kept at least before old ones are looked for."""

@@ -93,10 +93,10 @@ def test_a_hot_sku_is_in_danger_however_much_is_left() -> None:
 def test_what_sells_fast_is_not_slow_when_it_has_not_been_sold_for_a_minute() -> None:
     """A bulk takes minutes; by then it may have been sold again."""
     demand = Demand(Order.RISK)
-    for velocity, slow in ((1_000, True), (3_000, False)):
+    for velocity, slow in ((999, True), (1_000, False)):
         assert demand.slow(level("A", 10**9, CauseKind.ADJUSTMENT, velocity=velocity), 10**9) is slow
     assert not demand.slow(level("A", 10**9, CauseKind.ORDER, velocity=693), 10**9)
-    assert demand.slow(level("A", 10**9, CauseKind.ORDER, velocity=3_000), 10**9 + 3_600_000)
+    assert demand.slow(level("A", 10**9, CauseKind.ORDER, velocity=1_900), 10**9 + 3_600_000)
 
 
 def test_a_number_that_was_not_answered_may_be_shown() -> None:
