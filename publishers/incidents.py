@@ -144,7 +144,7 @@ class Incidents:
         if incident is None or (kind in SURE and not state.answered):
             return None
         quiet = self._quiet.setdefault(kind, now)
-        if now < quiet:
+        if now - quiet < self._scaled(QUIET_MS):
             return None
         del self._quiet[kind]
         return self._keep(replace(incident, until=quiet, at=now))
