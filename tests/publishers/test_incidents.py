@@ -48,6 +48,7 @@ def test_a_long_outage_is_one_incident_whatever_dies_in_it() -> None:
     assert watch(incidents, (grace + 20_000, dying), (grace + 20_001, replace(dying, exhausted=41))) == [
         ("channel_down", None)
     ]
+    assert watch(incidents, (grace + 26_000, dying), (grace + 27_000, dying)) == []
     back = 200_000
     assert watch(incidents, (back, CALM), (back + QUIET_MS - 1, CALM)) == []
     assert watch(incidents, (back + QUIET_MS, CALM)) == [("channel_down", back)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from compose.fakes.slack import CHANNEL, Slack, application
@@ -171,6 +172,26 @@ async def test_no_secret_is_logged(
 
             await eventually_async(told_later)
             assert one.texts() == []
+    assert SECRET not in caplog.text
+
+
+async def test_no_secret_that_slack_repeats_is_logged(caplog: pytest.LogCaptureFixture, eventually_async: Any) -> None:
+    """Nor a token that a broken proxy answers with."""
+    app = web.Application()
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(status=404, text=f"no such path {request.path}")
+
+    app.add_routes([web.post("/{path:.*}", echo)])
+    async with TestServer(app) as server:
+        more = {"LASTUNIT_SLACK_WEBHOOK_URL": f"http://127.0.0.1:{server.port}/{SECRET}"}
+        async with desk(token=False, **more) as one:
+            one.messenger.offer([OPEN])
+
+            async def told_later() -> bool:
+                return "HTTP 404" in caplog.text
+
+            await eventually_async(told_later)
     assert SECRET not in caplog.text
 
 
