@@ -21,7 +21,6 @@ from publishers.controller import Controller
 from publishers.credentials import Access, WithheldError
 from publishers.intake import Intake
 from publishers.journal import Journal, LostError
-from publishers.kind import limited
 from publishers.membership import Membership
 from publishers.metrics import Metrics
 from publishers.push import Accepted, Answer, Delivered
@@ -114,7 +113,7 @@ class Life:
             outcomes = await asyncio.to_thread(parts.reader.ends, ORDER_OUTCOME)
             for name in (STOCK_LEVEL, channel_level(parts.channel), SYNC_INCIDENT):
                 await self._pass(await asyncio.to_thread(parts.reader.ends, name))
-            await self._remember()
+            await asyncio.to_thread(spent_before.remember, parts.config, self.controller, now_ms())
         except (KafkaException, TimeoutError) as error:
             raise LostError(f"the end of the tables is not known: {error}") from None
         self.intake.executed = parts.membership.executed
@@ -125,17 +124,6 @@ class Life:
         self.controller.activate(now_ms())
         self.intake.begin()
         log.info("active", extra={"channel": parts.channel, "dirty": len(self.controller.tasks.queue)})
-
-    async def _remember(self) -> None:
-        """Take what earlier processes called out of the limits that last longer than a process does."""
-        controller, now = self.controller, now_ms()
-        back = spent_before.looks_back_ms(controller.setup.limits)
-        if not back:
-            return
-        calls = await asyncio.to_thread(spent_before.read, self.parts.config, self.parts.channel, now - back)
-        listings = (one for known in controller.book.listings.values() for one in known.values())
-        names = {one.listing_id: limited(one) for one in listings}
-        spent_before.restore(controller.calling.limiter, calls, now, lambda name: names.get(name, name))
 
     async def _pass(self, ends: Mapping[Place, int]) -> None:
         """Take in what stands before these offsets."""

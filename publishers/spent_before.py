@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from publishers.controller import Controller
+from publishers.kind import limited
 from publishers.limiter import Limiter
 from publishers.push import NAMES, READ, TELL, Shows
 from publishers.tail import Tail
@@ -51,6 +53,20 @@ def read(config: Config, channel: str, since_ms: int) -> list[Spent]:
     with closing(Tail(config, KINDS, f"publisher-{channel}-spent")) as tail:
         tail.from_time(since_ms)
         return fold(record for record in tail.rest() if record.channel == channel and _begun(record) >= since_ms)
+
+
+def remember(config: Config, controller: Controller, now: int) -> None:
+    """
+    Take what a channel's earlier processes called out of those of its limits that last longer than a process does.
+
+    Raises `KafkaException` when the logs cannot be read to their end.
+    """
+    back = looks_back_ms(controller.setup.limits)
+    if back:
+        listings = (one for known in controller.book.listings.values() for one in known.values())
+        names = {one.listing_id: limited(one) for one in listings}
+        calls = read(config, controller.setup.channel, now - back)
+        restore(controller.calling.limiter, calls, now, lambda name: names.get(name, name))
 
 
 def _begun(record: SyncLog | Reconciliation) -> int:
