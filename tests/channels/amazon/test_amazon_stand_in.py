@@ -82,10 +82,16 @@ class Shop:
         answer = await self.hold(kind.read(rows(0, skus), self.us))
         return [one.quantity for one in answer.verdicts]
 
+    def done(self, quantity: int, skus: Sequence[str]) -> bool:
+        """Return whether they show a number and nothing more that was taken will change them."""
+        expected = self.account.more["amazon_stock"].expected
+        shown = {self.account.shop.listings[sku].level for sku in skus}
+        return shown == {quantity} and not any(expected.get(sku, {}).get(quantity) for sku in skus)
+
     async def until_it_shows(self, quantity: int, skus: Sequence[str] = SKUS) -> None:
         """Wait until all of them show a number."""
         async with asyncio.timeout(DEADLINE_S):
-            while {self.account.shop.listings[sku].level for sku in skus} != {quantity}:  # noqa: ASYNC110 - plain data
+            while not self.done(quantity, skus):  # noqa: ASYNC110 - plain data, which rings no bell
                 await asyncio.sleep(0.005)
         assert await self.read(skus) == [quantity] * len(skus)
 
