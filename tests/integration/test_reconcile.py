@@ -1,11 +1,13 @@
 """Reconciliation against a real Kafka and the stand-ins: what drifted is found, named and put right."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from tests.integration import test_publisher as base
 rig_of = base.rig_of
 """The fixture: pytest finds it by this name."""
 KINDS = ("shopify", "woocommerce")
-MARGIN_S = 5.1
+MARGIN_MS = 5_100
 """How long after our last write a look counts, and a little."""
 Rigs = Mapping[str, base.Rig]
 OURS = ("RAISED", "LOWERED", "MISSED", "QUIET")
@@ -96,6 +98,11 @@ def in_step(rig: base.Rig) -> bool:
     return all(records[sku].status is Status.IN_STEP for sku in OURS)
 
 
+def written(rig: base.Rig) -> int:
+    """Return when the channel was told last."""
+    return max(one.sent_at or 0 for record in rig.observed().values() for one in record.listings.values())
+
+
 def test_drifts_are_found_named_and_put_right(rigs: Rigs, eventually: base.Eventually) -> None:
     """
     A dry run shows all and changes nothing.  The next lowers at once what was raised; what is too low waits for the
@@ -108,7 +115,11 @@ def test_drifts_are_found_named_and_put_right(rigs: Rigs, eventually: base.Event
     for rig in rigs.values():
         eventually(partial(rig.show, {**BEFORE, **dict.fromkeys(OURS, 10)}))
         eventually(partial(in_step, rig))
-    time.sleep(MARGIN_S)
+    for (
+        rig
+    ) in rigs.values():  # the run that each publisher makes soon after its start; by then the writes are old enough
+        eventually(partial(rig.read, topics.SYNC_RUN, channel_records.Reconciliation))
+        time.sleep(max(0, MARGIN_MS - (now_ms() - written(rig))) / 1_000)
     for rig in rigs.values():
         drift(rig)
     _dry_run(rigs)
@@ -151,20 +162,34 @@ def _run(rigs: Rigs, eventually: base.Eventually) -> None:
 
 
 def _settled(rig: base.Rig, publisher: Child, eventually: base.Eventually) -> None:
-    """Look at the last words about what waited, and at the metric that counts all."""
+    """Look at the last words about what waited, and at the metric that counts all: two of them in the first run."""
 
     def last() -> dict[str, tuple[str, str]]:
         drifts = sorted(rig.read(topics.SYNC_DRIFT, channel_records.Drift), key=lambda one: one.at)
         return {one.sku: (one.cause, one.action) for one in drifts if one.sku in ("LOWERED", "MISSED")}
 
     eventually(lambda: last() == {"LOWERED": ("edited_by_hand", "corrected"), "MISSED": ("missed_order", "none")})
-    assert rig.metric(publisher, "lastunit_publisher_drifts_total") == 2 * len(SEEN) + 2
+    assert rig.metric(publisher, "lastunit_publisher_drifts_total") == 2 * len(SEEN) + 2 + 2
 
 
-def test_nobody_answers(rigs: Rigs) -> None:
-    """The command says what to do, with a code of its own; so it does where no run is on record."""
-    one = {"shopify": rigs["shopify"]}
+def test_without_a_publisher_nobody_answers_and_numbers_can_be_adopted(rig_of: base.RigOf, tmp_path: Path) -> None:
+    """
+    `reconcile` says what to do, with a code of its own; so it does where no run is on record.  `adopt` reads by itself:
+    its file is one that `import` takes, and a SKU that has a level is left as it is.
+    """
+    rig, told = rig_of("shopify"), tmp_path / "stock.csv"
+    rig.catalogue([{"sku": "A", "quantity": 7}, {"sku": "B", "quantity": 3}, {"sku": "STOCKED", "quantity": 9}])
+    rig.levels({"STOCKED": 2})
+    argv = (sys.executable, "-m", "publishers", "adopt", "shop", "--config", str(rig.path), "--csv", str(told))
+    adopting = subprocess.Popen(argv, cwd=HOME, env={**os.environ, **base.ENV}, stdout=subprocess.PIPE, text=True)
+    one = {"shopify": rig}
     waited, last = commands(one, "--timeout", "1")["shopify"], commands(one, "--last")["shopify"]
     assert (waited[0], last[0]) == (3, 3)
     assert "see that one is running and active" in waited[2]
     assert "leave out --last" in last[2]
+    assert "2 SKUs can take their first level" in adopting.communicate(timeout=60)[0]
+    assert told.read_text() == "sku,qty,reason\nA,7,adopted from shop\nB,3,adopted from shop\n"
+    count = (sys.executable, "-m", "ingest", "import", str(told), "--config", str(rig.path), "--json")
+    diff = json.loads(subprocess.run(count, check=True, cwd=HOME, capture_output=True, text=True).stdout)
+    assert {(row["sku"], row["count"], row["change"]) for row in diff["diff"]} == {("A", 7, "new"), ("B", 3, "new")}
+    assert rig.shows() == {"A": 7, "B": 3, "STOCKED": 9}
