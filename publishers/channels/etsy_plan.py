@@ -96,7 +96,7 @@ class _Aims:
         ]
         for row, places, verdict in zip(rows, self.places, self.verdicts, strict=True):
             for place in places if verdict is None else ():
-                self.numbers[place] = min(row.quantity, MOST, self.numbers.get(place, MOST))
+                self.numbers[place] = min(row.quantity, self.numbers.get(place, MOST))
 
     def _unfit(self, row: Row, places: Sequence[int], at: int, *, ours: bool) -> Verdict | None:
         if not places:

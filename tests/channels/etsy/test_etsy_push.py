@@ -145,6 +145,14 @@ def test_a_retired_listing_is_never_looked_for_by_its_sku() -> None:
     assert answer.verdicts == (Shows(0),)
 
 
+def test_of_two_listings_of_ours_one_that_is_gone_takes_no_other_s_product() -> None:
+    """The same SKU twice, and one product left: it belongs to the row that knows its id."""
+    told = [Row(sku="S1", listing=listing(n, sku="S1"), quantity=number, version=1) for n, number in ((9, 2), (1, 6))]
+    made, answer = ended(kind.tell(told, ACCOUNT, "r"), seen([shown(1, 4)]))
+    assert [type(one).__name__ for one in answer.verdicts] == ["Rejected", "Delivered"]
+    assert json.loads(made[1].body)["products"][0]["offerings"][0]["quantity"] == 6
+
+
 def test_a_product_without_a_sku_is_known_by_being_the_only_one() -> None:
     """A listing without variations has one product, whatever its id is by now."""
     made, answer = ended(kind.tell(rows(1), ACCOUNT, "r"), seen([shown(50, 9, sku="")]))
