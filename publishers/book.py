@@ -184,8 +184,7 @@ class Book:
         hidden, paused = observed.hidden if observed else 0, self.paused(sku)
         for listing_id, listing in self.listings.get(sku, {}).items():
             shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
-            wanted = target(offered(desired, retired=listing.retired), hidden, expected)
-            quantity = self._allowed(listing, wanted, hidden)
+            quantity = self._allowed(listing, offered(desired, retired=listing.retired), hidden)
             if quantity is not None and self._differs(quantity, shown, (sku, listing_id), paused=paused):
                 yield Row(
                     sku=sku,
@@ -198,18 +197,20 @@ class Book:
                     unanswered=None if shown.request_id is None else shown.sent,
                 )
 
-    def _allowed(self, listing: Listing, wanted: int | None, hidden: int) -> int | None:
+    def _allowed(self, listing: Listing, open_to: int | None, hidden: int) -> int | None:
         """
-        Return the number that the brake lets pass.
+        Return the number that the brake lets pass, of what the listing offers and what is hidden: that always passes.
 
         Where it holds a 0, the listing goes on showing what it shows, but never more than there is in the hub; None
         where there is nothing: then it is left alone.
         """
         place = (listing.sku, listing.listing_id)
-        if wanted is None or wanted > 0:
+        expected = self.expected(*place)
+        wanted = target(open_to, hidden, expected)
+        if open_to is None or open_to > 0:
             self.brake.above(place)
             return wanted
-        level, shown, expected = self.levels[listing.sku], self.shown(*place), self.expected(*place)
+        level, shown = self.levels[listing.sku], self.shown(*place)
         sending = shown.request_id is not None and shown.sent == wanted
         if self.brake.zero(place, level, shows=expected, sending=sending) or expected is None:
             return wanted

@@ -63,6 +63,17 @@ def test_while_its_0_is_held_a_listing_never_shows_more_than_there_is(bench_of: 
     assert bench.record("S00").err == HELD
 
 
+def test_hidden_sales_lower_to_0_whatever_is_held(bench_of: Any) -> None:
+    """They are orders too, on their way."""
+    bench = braked(bench_of, "shopify")
+    bench.controller.rules(replace(channel(percent=0), sku_rules={"S00": Rules()}), bench.now)
+    bench.work()
+    bench.shop.numbers["S00"] = 4
+    bench.level("S00", 5)
+    bench.work()
+    assert (bench.record("S00").hidden, empty(bench), bench.record("S01").err) == (5, {"S00"}, HELD)
+
+
 def test_retired_listings_and_counts_are_held_like_rules_and_let_go_when_taken_back(bench_of: Any) -> None:
     """A mistaken import retires the whole shop, row by row: the tenth 0 proves it; the right import follows."""
     bench = braked(bench_of)
