@@ -219,7 +219,7 @@ def test_a_report_may_be_packed() -> None:
 
 def test_a_report_that_unpacks_to_too_much_is_not_unpacked() -> None:
     """A few kilobytes may hold gigabytes; what is cut off or broken is no report either."""
-    bomb = gzip.compress(b" " * (amazon_report.UNPACKED_MAX + 1))
+    bomb = gzip.compress(b'{"issues": []' + b" " * amazon_report.UNPACKED_MAX + b"}")
     assert len(bomb) < 100_000
     whole = gzip.compress(orjson.dumps({"issues": []}))
     for body in (bomb, whole[:-9], b"\x1f\x8b" + b"x" * 40, b"\xff\xfe", b"[]", b""):
@@ -286,7 +286,7 @@ ANSWERS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers=st.lists(ANSWERS, min_size=1, max_size=8), which=st.sampled_from(["tell", "feed", "read", "sweep"]))
 def test_no_answer_makes_a_conversation_raise(answers: list[Response], which: str) -> None:
     """Whatever a body holds: it ends, has a verdict for each row, and names a reason."""
