@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test check bench faults chaos kills pace mutation lock clean
+.PHONY: help demo test check bench scale faults chaos kills pace mutation lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +36,9 @@ check: .venv/dev ## lint, types, import rules, documents up to date
 
 bench: .venv/dev ## measure, as ratios against a named alternative
 	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+scale: .venv/dev ## 20,000 SKUs and a flash sale on four channels in virtual time; ARGS="--seeds 3 --json"
+	@$(BIN)/python tests/scale/run.py $(ARGS)
 
 faults: .venv/dev ## break brokers, workers, links and disks; ARGS="--minutes 30 --seed 7 --json", or ARGS="--demo"
 	@$(BIN)/python tests/faults/run.py $(ARGS)

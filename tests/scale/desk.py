@@ -76,13 +76,8 @@ class Desk:
             level = levels[sku]
             self.controller.level(level, self.clock.now)
             self.controller.listing(listing.listing_id, listing, 0, self.clock.now)
-            shown = Shown(
-                shown=level.quantity,
-                shown_at=START_MS - 1,
-                sent=level.quantity,
-                sent_version=1,
-                sent_at=START_MS - 500_000,
-            )
+            number, long_ago = level.quantity, START_MS - 500_000
+            shown = Shown(shown=number, shown_at=long_ago, sent=number, sent_version=1, sent_at=long_ago)
             self.controller.observed(
                 ChannelLevel(sku=sku, listings={listing.listing_id: shown}, status=Status.IN_STEP, at=START_MS - 1)
             )

@@ -1,4 +1,4 @@
-"""The hub in virtual time: the true level of each SKU decides; an order for which there is nothing left is an oversell."""
+"""The hub in virtual time: the true level of each SKU decides; an order for which nothing is left is an oversell."""
 
 from dataclasses import dataclass, field, replace
 

@@ -14,8 +14,9 @@ class Watch:
     """
     One channel as seen from outside the publisher: when which level was heard of, sent, and taken by the channel.
 
-    Times are in ms.  `behind` has the versions that a hot SKU's channel has not been brought to, and `hot_lags` how long
-    each took; `unsent` has those of any SKU that no call has told yet, and `waits` how long that took.
+    Times are in ms.  `behind` has the versions that a hot SKU's channel has not been brought to, and `hot_lags` how
+    long each took; `unsent` has those of any SKU that no call has told yet, and `waits` how long that took.  `held` has
+    those of a SKU that is in an open call.
     """
 
     hot: Collection[str]

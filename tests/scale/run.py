@@ -2,9 +2,9 @@
 A scale run in virtual time: `make scale`, `make scale ARGS="--seeds 20 --json"`.
 
 Four channels with the publishers' real core, stand-ins that run the vendors' own buckets, 20,000 changed SKUs and a
-flash sale on 50 of them; each seed three times, in each order of work, with the same shoppers.  Judged: hot SKUs in step
-at p99, refusals, how full the budget is used while work waits, the longest wait, and the units oversold.  Progress goes
-to standard error; the last line of standard output is JSON; exit code 1 unless everything holds.
+flash sale on 50 of them; each seed three times, in each order of work, with the same shoppers.  Judged: hot SKUs in
+step at p99, refusals, how full the budget is used while work waits, the longest wait, and the units oversold.  Progress
+goes to standard error; the last line of standard output is JSON; exit code 1 unless everything holds.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 What happens in a run, whatever the order of work: the catalogue, the change of all its levels, and the shoppers.
 
 A flash sale begins on a few SKUs, and the others sell on as they always do.  Two minutes later every level changes at
-once (a count, an import): the ordinary SKUs' by much, those on sale by a few units.  Shoppers come at times of their own: whether one buys depends on what the
-channel shows then.
+once (a count, an import): the ordinary SKUs' by much, those on sale by a few units.  Shoppers come at times of their
+own: whether one buys depends on what the channel shows then.
 """
 
 import math

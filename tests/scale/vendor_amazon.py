@@ -70,17 +70,14 @@ class Amazon(Vendor):
         if request.url:
             return self._file(request, now)
         parts = urlsplit(request.path)
-        for method, pattern, operation in ROUTES:
-            if request.method == method and (found := re.fullmatch(pattern, parts.path)):
-                break
-        else:
-            return told({"errors": [{"code": "NotFound", "message": "no such operation"}]}, now, 404)
+        routes = [(re.fullmatch(pattern, parts.path), name) for way, pattern, name in ROUTES if way == request.method]
+        found, operation = next(route for route in routes if route[0])
         rate = {"x-amzn-ratelimit-limit": str(PLANS[operation][0])}
         if not self.plans[operation].take(1, now):
             self.refused.append(now)
             return told({"errors": [{"code": "QuotaExceeded", "message": "You exceeded your quota."}]}, now, 429, rate)
         self.charged(operation, 1, now)
-        name = unquote(found.groupdict().get("name", ""))
+        name = unquote(found.groupdict().get("name", "")) if found else ""
         document = getattr(self, f"_{operation}")(name, parse_qs(parts.query), request.body, now)
         return told(document, now, 200 if request.method in ("GET", "PATCH") else 202, rate)
 
