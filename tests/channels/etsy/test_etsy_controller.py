@@ -247,3 +247,29 @@ async def test_what_was_read_long_ago_is_not_written_back(opened: tuple[Bench, C
     assert (made, bench.shows) == (2, {"RED": 4, "BLUE": 2})
     assert bench.now >= began + 60_000
     assert bench.record("RED").status is words.Status.IN_STEP
+
+
+async def test_a_switch_whose_owner_died_is_undone_by_the_next_one(opened: tuple[Bench, ClientSession]) -> None:
+    """It was told 0 and nobody heard the answer: the next owner tells it again, and so knows that it is off by us."""
+    bench, session = opened
+    await bench.open(session, P={"RED": 5})
+    bench.level("RED", 0)
+    headers = kind.headers(bench.secrets)
+    for number in range(2):
+        step = bench.controller.plan(bench.now, f"r-{number}")
+        assert isinstance(step, Call)
+        response = await bench.delivery.send(step.request, headers, 5_000)
+        if step.request.method == "GET":
+            bench.controller.answer(step, response, bench.now)
+    dead, bench.now = bench.controller.book, bench.now + 60_000
+    bench.controller = Controller(SETUP, Book("shop", lambda _: Rules(), kind), bench.now)
+    for name, one in dead.listings["RED"].items():
+        bench.controller.listing(name, one, 0, bench.now)
+    bench.controller.level(dead.levels["RED"], bench.now)
+    bench.controller.observed(dead.observed["RED"])
+    bench.controller.activate(bench.now)
+    await bench.work()
+    assert [shown.undo for shown in bench.record("RED").listings.values()] == ["state=active"]
+    bench.level("RED", 3)
+    await bench.work()
+    assert bench.shows == {"RED": 3}
