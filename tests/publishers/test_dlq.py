@@ -1,9 +1,12 @@
 """What people see of dead letters, and which of them a command means."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from publishers import tail
+from publishers.__main__ import main
 from publishers.dlq import Wish, age, dead, duration, story, text, wanted
 from schemas.channel_records import ChannelLevel, Shown, SyncLog
 from schemas.words import Status
@@ -106,3 +109,49 @@ def test_one_of_them_is_shown_with_its_calls() -> None:
 def test_ages_have_one_unit(ms: int, said: str) -> None:
     """The largest that fits."""
     assert age(ms) == said
+
+
+CONFIG = """
+[kafka]
+bootstrap = "127.0.0.1:1"
+[[channels]]
+name = "shop"
+kind = "woocommerce"
+since = 0
+[[channels]]
+name = "till"
+kind = "generic"
+since = 0
+"""
+
+
+@pytest.mark.parametrize("channel", ["nope", "till"])
+def test_a_channel_that_takes_no_levels_has_no_dead_letters(
+    channel: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said which there are; exit code 2."""
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG)
+    assert main(["dlq", "list", "--config", str(path), "--channel", channel]) == 2
+    assert "there are: shop" in capsys.readouterr().err
+
+
+def test_what_is_asked_wrongly_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """A duration that is none, a verb that is missing."""
+    for argv in (["dlq", "list", "--older-than", "2 weeks"], ["dlq"]):
+        with pytest.raises(SystemExit) as end:
+            main(argv)
+        assert end.value.code == 2
+    assert "write 90s, 15min, 2h or 1d" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", [["list"], ["show", "A"], ["replay"], ["discard", "--why", "sold no more"]])
+def test_kafka_that_does_not_answer_is_said(
+    verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 3, and no traceback."""
+    monkeypatch.setattr(tail, "METADATA_S", 0.2)
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG)
+    assert main(["dlq", *verb, "--config", str(path)]) == 3
+    assert capsys.readouterr().err.startswith("Kafka cannot be asked")
