@@ -557,6 +557,44 @@ def test_so_many_listings_wait_for_the_poll_and_no_more(monkeypatch: pytest.Monk
     assert Counter(one.shop.numbers.values()) == {5: 3, 1: 7}
 
 
+def test_hidden_sales_are_not_contradicted() -> None:
+    """The channel sold 3 that we have not heard of: what it shows is what we believe, and it is not raised."""
+    one = desk({"A": 10})
+    one.sale("A", 3)
+    book = one.bench.controller.book
+    observed = book.observed["A"]
+    lowered = replace(observed.listings["A"], shown=7, shown_at=one.bench.now)
+    book.put_observed(replace(observed, hidden=3, listings={"A": lowered}))
+    assert one.reconcile().drifts == {}
+    assert one.shop.told() == []
+    one.shop.numbers["A"] = 12
+    one.reconcile()
+    one.wait(100)
+    assert one.shop.told() == [{"A": 7}]
+
+
+def test_a_run_without_secrets_ends_with_their_reason() -> None:
+    """Nobody is asked; a look that could not be made is made again."""
+    one = desk({"A": 5})
+    one.ask()
+    sweep = one.bench.plan()
+    assert isinstance(sweep, Call)
+    one.bench.controller.withheld(sweep, "SHOP_TOKEN is missing", one.bench.now)
+    one.wait(1_000)
+    assert one.runs()[0].err == "SHOP_TOKEN is missing"
+    one.bench.controller.secrets_changed()
+    one.shop.numbers["A"] = 1
+    one.reconcile()
+    one.bench.watermark(one.bench.now)
+    one.bench.now += SETTLE_MS + 1
+    look = one.bench.plan()
+    assert isinstance(look, Call)
+    one.bench.controller.withheld(look, "SHOP_TOKEN is missing", one.bench.now)
+    one.bench.controller.secrets_changed()
+    one.wait(AGAIN_MS + 2_000)
+    assert one.shop.told() == [{"A": 5}]
+
+
 AMAZON = Toy(APPLIES_MS=30_000)
 
 
@@ -617,6 +655,15 @@ def test_an_accepted_number_that_was_dropped_is_found_named_and_told_again() -> 
     assert one.shop.told() == [{"A": 5}]
     one.wait(40_000)
     assert (shown(one).shown, shown(one).accepted_at) == (5, None)
+
+
+def test_an_accepted_number_of_a_listing_that_is_gone_is_told_again() -> None:
+    """After its time; the channel then says itself why it does not take it."""
+    one = accepted(9, 5)
+    del one.shop.numbers["A"]
+    one.wait(PATIENCE_MS + 150_000)
+    assert one.found()[0] == ("A", None, DriftCause.NOT_APPLIED, CORRECTED)
+    assert one.shop.told() == [{"A": 5}]
 
 
 def test_only_the_newest_accepted_number_counts() -> None:
