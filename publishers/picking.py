@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from publishers.push import Answer, Row, Split, Stale
 from publishers.tasks import Tasks
 from publishers.urgency import HOT
+from publishers.urgency import HOT
 from publishers.work import Call, Purpose, Setup
 
 
@@ -55,7 +56,7 @@ class Picker:
     def pick_bulk(self, now: int, request_id: str) -> Call | None:
         """Return the call that tells many SKUs at once, the calm ones; None when there are too few of them."""
         bulk = self.setup.kind.BULK
-        if bulk is None or len(self.tasks.queue) < bulk.least:
+        if bulk is None or self.tasks.queue.count(now, HOT) < bulk.least:
             return None
         taken = self.tasks.queue.take_calm(now, bulk.most, lambda sku: self._calm(sku, now))
         rows = tuple(row for sku, _ in taken for row in self.tasks.book.rows(sku))[: bulk.most]
@@ -125,7 +126,12 @@ class Picker:
 
     def _calm(self, sku: str, now: int) -> bool:
         slow = self.tasks.demand.slow(self.tasks.book.levels[sku], now)
-        return slow and not any(map(self._must_read, self.tasks.book.rows(sku)))
+        return slow and not self._fails(sku) and not any(map(self._must_read, self.tasks.book.rows(sku)))
+
+    def _fails(self, sku: str) -> bool:
+        """Return whether the SKU has failed more than once, and not because the channel was down: it goes by itself."""
+        observed = self.tasks.book.observed.get(sku)
+        return observed is not None and observed.attempt > 1 and (observed.err or "").startswith("retry:")
 
     def _must_read(self, row: Row) -> bool:
         """

@@ -238,3 +238,14 @@ async def test_an_old_feed_that_lands_before_the_newer_patches_were_seen(desk: D
     await desk.work(20 * MINUTE_MS)
     assert desk.drifts() == {NOT_APPLIED: len(newer)}
     assert (desk.shows()[3], desk.open()) == (len(newer), 0)
+
+
+async def test_feeds_that_amazon_gives_up_end_in_patches(desk: Desk) -> None:
+    """A feed is tried twice; then each listing goes by itself, before the ladder ends."""
+    for _ in range(5):
+        await desk.control("feed", outcome="fatal")
+    desk.level(MANY, 8)
+    await desk.work(15 * MINUTE_MS)
+    assert desk.stand.counts["feeds"] == 3
+    assert (desk.shows()[8], desk.open()) == (len(MANY), 0)
+    assert desk.drifts() == {}

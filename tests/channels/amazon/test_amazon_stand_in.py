@@ -244,7 +244,9 @@ async def test_an_ended_token_is_told_from_a_missing_right(shop: Shop) -> None:
     refused = await shop.delivery.send(other, kind.headers({TOKEN: shop.token}), 5_000)
     assert refused.status == 403
     assert not amazon_grant.expired(refused)
-    assert not amazon_grant.expired(Response(status=404))
+    lacking = b'{"errors": [{"code": "Unauthorized", "message": "The token lacks a role."}]}'
+    assert not amazon_grant.expired(Response(status=403, body=lacking))
+    assert not amazon_grant.expired(Response(status=404, body=lacking.replace(b"lacks a role", b"has expired")))
 
 
 async def test_a_token_is_bought_with_the_account_s_secrets(shop: Shop) -> None:
