@@ -126,8 +126,7 @@ def test_memory_stays_bounded_under_endless_changes() -> None:
     for n in range(100_000):
         queue.offer("a", n % 1_000, since=n, due=n % 7)
         queue.due_at(0)
-    places = sum(map(len, queue._lines.values())) + len(queue._by_age) + len(queue._asleep) + len(queue._later)
-    assert places <= 4 * (1 + LOOK) + 3
+    assert queue.places() <= 4 * (1 + LOOK) + 3
 
 
 def test_a_wait_raises_the_urgency_as_danger_does() -> None:
