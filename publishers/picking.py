@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from publishers.push import Answer, Row, Split, Stale
 from publishers.tasks import Tasks
 from publishers.urgency import HOT
-from publishers.urgency import HOT
 from publishers.work import Call, Purpose, Setup
 
 
