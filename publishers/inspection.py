@@ -65,6 +65,7 @@ class Inspection:
             several=len(book.listings.get(sku, ())) > 1,
             told=book.trail.memory.of((sku, name)),
             patient_until=book.trail.confirmations.patient_until(shown),
+            anxious_until=book.trail.confirmations.anxious_until(shown),
         )
 
     def swept(self, run: Run, swept: Swept, now: int) -> None:

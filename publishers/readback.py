@@ -49,7 +49,8 @@ class Known:
     `expected` is what it shows by all that we know, None where it was never told; `wanted` what it should show, None
     where that is nobody's business (never stocked).  `moved_at` is when its level changed last: sales after the look
     are in `expected`, and a look before them cannot be held against it.  With `several` listings on this channel, each
-    keeps a number of its own and a sale has lowered one of them.  `patient_until` is when an accepted number must show.
+    keeps a number of its own and a sale has lowered one of them.  `patient_until` is when an accepted number must show,
+    `anxious_until` when a 0 must.
     """
 
     shown: Shown
@@ -59,6 +60,7 @@ class Known:
     several: bool = False
     told: Told = NOTHING
     patient_until: int = 0
+    anxious_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def _accepted(known: Known, look: Look, first: Suspect | None, through: int) -> 
     new, old, quantity = known.expected, known.told.before, look.quantity
     if quantity is not None and quantity == new:
         return Applied()
-    if look.at < known.patient_until:
+    if look.at < (known.anxious_until if new == 0 and quantity else known.patient_until):
         return NotYet()
     if quantity is None or new is None or quantity == old:
         return Drifted(DriftCause.NOT_APPLIED)

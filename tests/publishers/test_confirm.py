@@ -97,3 +97,10 @@ def test_the_agenda_is_a_table_by_time(moves: list[tuple[str, int, bool]]) -> No
     while (found := agenda.take(9)) is not None:
         taken.append(model.pop(found))
     assert (taken, model) == (sorted(taken), {})
+
+
+def test_a_0_is_waited_for_three_times_as_long_as_it_usually_takes() -> None:
+    """And never longer than any other number."""
+    shown = Shown(sent=0, accepted_at=1_000)
+    assert Confirmations(60_000).anxious_until(shown) == 181_000
+    assert Confirmations(900_000).anxious_until(shown) == Confirmations(900_000).patient_until(shown)

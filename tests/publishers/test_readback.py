@@ -177,6 +177,14 @@ def test_an_accepted_number_has_its_time(quantity: int | None) -> None:
     assert judge(ACCEPTED, look(quantity, IN_TIME)) == NotYet()
 
 
+def test_a_0_that_was_accepted_has_less_time() -> None:
+    """Meanwhile the channel sells what there is not; another number may take its time."""
+    zero = replace(ACCEPTED, shown=replace(ACCEPTED.shown, sent=0), expected=0, wanted=0, anxious_until=3_000)
+    assert judge(zero, look(14, 20_000)) == Drifted(DriftCause.NOT_APPLIED)
+    assert judge(zero, look(0, 20_000)) == Applied()
+    assert judge(replace(ACCEPTED, anxious_until=3_000), look(14, 20_000)) == NotYet()
+
+
 @pytest.mark.parametrize(
     ("quantity", "cause"),
     [
