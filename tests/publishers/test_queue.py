@@ -83,6 +83,16 @@ def test_nobody_is_served_before_the_due_time() -> None:
     assert queue.due_at(600) == 900
 
 
+def test_who_is_due_already_is_not_sent_back_by_a_later_time() -> None:
+    """Being offered again, with another danger even, makes nobody wait longer."""
+    queue = WorkQueue()
+    queue.offer("a", 1, since=0, due=500)
+    queue.offer("a", 9, since=0, due=900)
+    assert (queue.due_at(499), queue.due_at(500)) == (500, 500)
+    queue.offer("a", 50, since=0, due=900)
+    assert order(queue, 500) == ["a"]
+
+
 def test_a_discarded_sku_is_gone() -> None:
     """From every order and from the counts; discarding a stranger does nothing."""
     queue = WorkQueue()
@@ -130,9 +140,9 @@ def test_memory_stays_bounded_under_endless_changes() -> None:
 
 
 def test_a_wait_raises_the_urgency_as_danger_does() -> None:
-    """Twice the wait outweighs half the danger and not an eighth of it; a second is added to every wait."""
+    """Three times the wait outweighs an eighth of the danger and not a sixteenth; a second is added to every wait."""
     queue = WorkQueue()
-    for danger, since, first in ((8, 5_000, "waits"), (64, 5_000, "fresh"), (8, 6_900, "fresh")):
+    for danger, since, first in ((32, 5_000, "waits"), (64, 5_000, "fresh"), (8, 6_900, "fresh")):
         queue.offer("fresh", danger, since=7_000)
         queue.offer("waits", 4, since=since)
         assert order(queue, 7_000, limit=1) == [first]
@@ -146,7 +156,7 @@ def test_only_what_is_hot_grows_more_urgent_without_end() -> None:
     queue.offer("hotter", HOT * 128, since=60_000)
     assert order(queue, 60_000, limit=1) == ["hotter"]
     queue.offer("hot", HOT, since=0)
-    queue.offer("hotter", HOT * 8, since=58_000)
+    queue.offer("hotter", HOT * 64, since=58_000)
     assert order(queue, 60_000, limit=1) == ["hot"]
 
 
