@@ -152,7 +152,7 @@ def test_a_wait_raises_the_urgency_as_danger_does() -> None:
 def test_only_what_is_hot_grows_more_urgent_without_end() -> None:
     """A calm SKU's danger is the same after an hour; a hot one is told in turn with others that are hotter."""
     queue = WorkQueue()
-    queue.offer("calm", HOT // 2, since=50_001)
+    queue.offer("calm", HOT // 2, since=0)
     queue.offer("hotter", HOT * 128, since=60_000)
     assert order(queue, 60_000, limit=1) == ["hotter"]
     queue.offer("hot", HOT, since=0)
