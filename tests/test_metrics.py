@@ -20,6 +20,7 @@ from processor.metrics import Metrics as ProcessorMetrics
 from processor.transactions import State
 from publishers.ledger import metrics as ledger_metrics
 from publishers.metrics import Metrics as PublisherMetrics
+from schemas.words import DriftCause
 
 COMPOSE = Path(__file__).parents[1] / "compose"
 SUFFIXES: Mapping[str, Sequence[str]] = {
@@ -47,6 +48,7 @@ VALUES = {
         answer.verdict for answer in vars(answers).values() if isinstance(answer, answers.Answer)
     },
     ("lastunit_ingest_key_fetches_total", "answer"): {"found", "unknown", "failed", "held_back"},
+    ("lastunit_publisher_drifts_total", "cause"): {cause.value for cause in DriftCause},
 }
 """The closed lists behind labels that a query picks values of."""
 
