@@ -155,6 +155,7 @@ def test_only_what_is_hot_grows_more_urgent_without_end() -> None:
     queue.offer("calm", HOT // 2, since=0)
     queue.offer("hotter", HOT * 128, since=60_000)
     assert order(queue, 60_000, limit=1) == ["hotter"]
+    queue = WorkQueue()
     queue.offer("hot", HOT, since=0)
     queue.offer("hotter", HOT * 64, since=58_000)
     assert order(queue, 60_000, limit=1) == ["hot"]
