@@ -71,7 +71,7 @@ class Metrics:
         self._undecodable = gauge("undecodable_records", "Records that could not be read since the start.")
         self._unconfirmed = gauge("unconfirmed_count", "Listings whose number was accepted and does not show yet.")
         self._reconciled = gauge("reconciled_seconds", "How long ago all that the channel shows was read last.")
-        self._every = gauge("reconcile_interval_seconds", "How often all that the channel shows is to be read; 0 is never.")
+        self._every = gauge("reconcile_interval_seconds", "How often all of it is to be read; 0 is never.")
         self._drifts = Counter(
             "lastunit_publisher_drifts_total",
             "Numbers that a read-back found wrong, or not judged yet, by cause.",
