@@ -121,7 +121,9 @@ class Picker:
         )
 
     def _hot(self, sku: str, now: int) -> bool:
-        return self.tasks.demand.hot(self.tasks.book.levels[sku], now)
+        """Return whether the SKU needs a smaller call; where a kind has none, what sells goes with the others."""
+        smaller = self.setup.kind.HOT_BATCH < self.setup.kind.BATCH
+        return smaller and self.tasks.demand.hot(self.tasks.book.levels[sku], now)
 
     def _calm(self, sku: str, now: int) -> bool:
         slow = self.tasks.demand.slow(self.tasks.book.levels[sku], now)
