@@ -47,6 +47,7 @@ def log_rows(
             duration_ms=max(0, now - call.at),
             lag_ms=max(0, now - level.updated_at) if level else 0,
             requests=call.step + 1,
+            reads=call.reads,
         )
 
 

@@ -95,7 +95,8 @@ def fold(records: Iterable[SyncLog | Reconciliation]) -> list[Spent]:
 
 
 def _row(record: SyncLog) -> Spent:
-    read_back = record.verdict == NAMES[Shows]
+    # A tell may end in what it found, and a read-back without a number: by its verdict alone only an old row is judged.
+    read_back = record.verdict == NAMES[Shows] if record.reads is None else record.reads
     return Spent(
         at=record.started_at + record.duration_ms,
         call_id=record.call_id,
@@ -110,7 +111,7 @@ def _sweep(record: Reconciliation) -> Spent:
 
 
 def _both(one: Spent, other: Spent) -> Spent:
-    """Return what two rows of a call say of it; where one of them shows a number, it was a read-back."""
+    """Return what two rows of a call say of it; where one of them says so, it was a read-back."""
     bucket = READ if READ in (one.bucket, other.bucket) else TELL
     named = () if bucket == READ else dict.fromkeys((*one.listings, *other.listings))
     return replace(one, listings=tuple(named), requests=max(one.requests, other.requests), bucket=bucket)

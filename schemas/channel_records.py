@@ -79,7 +79,8 @@ class SyncLog:
     One row of one call to a channel; the rows of a call share `callId`.
 
     `responseCode` is the HTTP status, 0 where no answer came.  `lagMs` runs from the level's `updatedAt` to the answer.
-    `requests` is how many requests the call took: what it used of the channel's limits.
+    `requests` is how many requests the call took: what it used of the channel's limits.  `reads` says that it only
+    asked (None: written before that was said); a call that tells may end in what it found instead.
     """
 
     VERSION: ClassVar[int] = 1
@@ -96,6 +97,7 @@ class SyncLog:
     duration_ms: Count
     lag_ms: Count
     requests: Count = 1
+    reads: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

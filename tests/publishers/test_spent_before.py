@@ -68,6 +68,13 @@ def test_read_backs_are_charged_to_reading_and_revise_no_listing(order: int) -> 
     ]
 
 
+def test_a_call_is_charged_to_what_it_was_for_whatever_came_of_it() -> None:
+    """Etsy's tells compare by themselves: one that found another number has used up tells; a failed read-back reads."""
+    told = [row("t", verdict="read_back", reads=False), row("t", "L2", reads=False)]
+    asked = [row("r", verdict="retry", started=200, reads=True)]
+    assert fold([*told, *asked]) == [spent("t", 105, TELL, ("L1", "L2")), spent("r", 205, READ, ())]
+
+
 def test_what_was_spent_is_taken_out_request_by_request_and_of_each_listing_once() -> None:
     """A tell of two requests revises its listing once."""
     own = Window(amount=3, per_ms=DAY_MS, burst=3, rolling=True, per_listing=True)
@@ -93,6 +100,6 @@ def test_a_calls_rows_and_a_runs_record_say_how_many_requests_it_took() -> None:
     told = Row(sku="A", listing=listing, quantity=1, version=1)
     call = Call(request_id="a", rows=(told,), at=1, since={"A": 1}, request=Request(path="/", body=b""), step=2)
     (logged,) = log_rows("etsy", {}, call, Answer(verdicts=(Retry("x"),)), Response(status=500), 9)
-    assert logged.requests == 3
+    assert (logged.requests, logged.reads) == (3, False)
     run = Run(ask=Ask(run_id="run", dry=False), started_at=1, shadow=False, keys=frozenset(), requests=4)
     assert run.record("etsy", 5).requests == 4
