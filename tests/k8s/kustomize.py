@@ -38,6 +38,20 @@ def kustomization(folder: Path) -> Manifest:
     return found
 
 
+def with_slack(found: Sequence[Manifest], patch: str = "") -> list[Manifest]:
+    """Return a deployment to which the component `slack` is added last, with its own patch or the file of that name."""
+    folder = K8S / "slack"
+    (chosen,) = kustomization(folder)["patches"]
+    (part,) = _documents(folder / (patch or chosen["path"]))
+    label, _, value = chosen["target"]["labelSelector"].partition("=")
+    return [
+        merged(one, {"spec": part["spec"]})
+        if one["kind"] == chosen["target"]["kind"] and one["metadata"]["labels"].get(label) == value
+        else one
+        for one in (*found, *resources(folder))
+    ]
+
+
 def resources(folder: Path) -> Iterator[Manifest]:
     """Yield the manifests that a folder's kustomization names."""
     for name in kustomization(folder).get("resources", []):

@@ -33,12 +33,25 @@ def test_every_manifest_is_valid_for_kubernetes(version: str) -> None:
 
 def test_kustomize_is_given_every_file(k8s: Path) -> None:
     """A file that no kustomization names would never reach a cluster."""
-    for folder in (k8s, k8s / "base", k8s / "publishers", *(k8s / "channels" / name for name in kustomize.CHANNELS)):
+    channels = [k8s / "channels" / name for name in kustomize.CHANNELS]
+    for folder in (k8s, k8s / "base", k8s / "publishers", *channels):
         named = kustomize.kustomization(folder)
         whole = {*named.get("resources", []), *(patch["path"] for patch in named.get("patches", []))}
         files = {path.name for path in folder.glob("*.yaml")} - {"kustomization.yaml"}
-        folders = {path.name for path in folder.iterdir() if path.is_dir()} - {"channels"}
+        folders = {path.name for path in folder.iterdir() if path.is_dir()} - {"channels", "slack"}
         assert whole == files | folders, folder.name
+
+
+def test_a_change_of_the_rules_reaches_running_pods(k8s: Path, workloads: Sequence[Any]) -> None:
+    """The ConfigMap keeps its name, so no pod is replaced; it is mounted whole, or the kubelet would never swap it."""
+    (made,) = kustomize.kustomization(k8s / "base")["configMapGenerator"]
+
+    assert (made["name"], made["options"]["disableNameSuffixHash"]) == ("lastunit", True)
+    for workload in workloads:
+        (volume,) = [one for one in workload.pod["volumes"] if "configMap" in one]
+        (mount,) = [one for one in workload.container["volumeMounts"] if one["name"] == volume["name"]]
+        assert volume["configMap"] == {"name": made["name"]}, workload.name
+        assert mount == {"name": volume["name"], "mountPath": "/etc/lastunit", "readOnly": True}, workload.name
 
 
 def test_what_is_added_stands_beside_what_is_there(manifests: Sequence[Manifest]) -> None:
