@@ -1,6 +1,6 @@
 """Which rows make up the next call.  Pure."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from publishers.push import Answer, Row, Split, Stale
@@ -95,14 +95,17 @@ class Picker:
         return tuple(replace(row, undo=undo) for row in rows)
 
     def _rows(self, sku: str) -> list[Row]:
-        return [row for row in self.tasks.book.rows(sku) if not self._taken(row)]
+        return [row for row in self._due(sku) if not self._taken(row)]
+
+    def _due(self, sku: str) -> Sequence[Row]:
+        return self.tasks.refusals.first([*self.tasks.book.rows(sku)])
 
     def _taken(self, row: Row) -> bool:
         return self.setup.kind.SERIAL and self.setup.kind.group(row.listing) in self.tasks.groups
 
     def _free(self, sku: str) -> bool:
         """Return whether the SKU has a row that may be told now, or none at all (then it is taken out)."""
-        rows = [*self.tasks.book.rows(sku)]
+        rows = self._due(sku)
         return not rows or not all(self._taken(row) for row in rows)
 
     def _can_wait(self, sku: str, now: int) -> bool:

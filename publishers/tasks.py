@@ -10,6 +10,7 @@ from publishers.brake import HELD
 from publishers.demand import Demand
 from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue
+from publishers.refusals import Refusals
 from publishers.work import Call, Out, Setup
 from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.words import Reason, Status
@@ -38,6 +39,7 @@ class Tasks:
         self.letters: dict[str, set[str]] = {Reason.REJECTED: set(), Reason.LADDER_EXHAUSTED: set()}
         self.busy: set[str] = set()
         self.groups: set[str] = set()
+        self.refusals = Refusals()
         self._not_before: dict[str, int] = {}
         self._stale: dict[tuple[str, str], int] = {}
         self._began = 0
@@ -111,6 +113,7 @@ class Tasks:
     def patience(self, row: Row, verdict: Verdict) -> Verdict:
         """Note whose number has to be read, and send a row that was stale again and again to the ladder."""
         place = (row.sku, row.listing.listing_id)
+        self.refusals.note(row, verdict)
         if isinstance(verdict, Shows | Delivered):
             self.book.unknown.discard(place)
         if isinstance(verdict, Delivered):
@@ -136,9 +139,10 @@ class Tasks:
                 self._rest(observed, now)
             return
         if observed is not None and observed.status is Status.DEAD:
-            if not self._newer(observed):
+            others = fold.word(observed) == Reason.REJECTED and self.refusals.partial(rows)
+            if not self._newer(observed) and not others:
                 return
-            observed = self.revive(observed, "the level has changed", now)
+            observed = self.revive(observed, "other listings wait" if others else "the level has changed", now)
         waits = since or self.queue.since(sku) or (observed.dirty_since if observed else None) or now
         due = 0 if observed is None else self._due(observed, at_once=at_once)
         if (later := self._not_before.pop(sku, 0)) > now:

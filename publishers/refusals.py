@@ -1,0 +1,38 @@
+"""
+Listings that the channel refuses, and those of the same SKU that it does not: the refused stand behind.  Pure.
+
+A SKU dies with one of its listings.  The others are told all the same, before the refused one is tried again: a call
+that is all or nothing would fail for them each time.  In memory only; after a restart they are found again.
+"""
+
+from collections.abc import Sequence
+
+from publishers.push import Accepted, Delivered, Rejected, Row, Verdict
+from publishers.told import Place
+
+
+class Refusals:
+    """The listings that were refused last."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._places: set[Place] = set()
+
+    def note(self, row: Row, verdict: Verdict) -> None:
+        """Take up what became of a row."""
+        if isinstance(verdict, Rejected):
+            self._places.add(_place(row))
+        elif isinstance(verdict, Delivered | Accepted):
+            self._places.discard(_place(row))
+
+    def first(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return which of a SKU's rows are told now: the refused ones when there are no others."""
+        return [row for row in rows if _place(row) not in self._places] or rows
+
+    def partial(self, rows: Sequence[Row]) -> bool:
+        """Return whether some of a SKU's rows were refused, and others not."""
+        return 0 < len(self.first(rows)) < len(rows)
+
+
+def _place(row: Row) -> Place:
+    return row.sku, row.listing.listing_id
