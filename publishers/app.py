@@ -51,6 +51,7 @@ def setup(config: Config, channel: Channel) -> Setup:
             location=channel.location,
             alias=channel.alias,
             marketplaces=channel.marketplaces,
+            renew_sold_out=channel.renew_sold_out,
         ),
         limits=limits_of(channel, kind, config),
         ladder=retry.scaled(channel.ladder_ms or kind.LADDER, scale),

@@ -44,13 +44,15 @@ class Account:
     What a request needs to know of the account.
 
     The API's version, the location whose stock is set, the account's own name at the channel (Amazon's seller id,
-    Etsy's shop id) and its marketplaces.
+    Etsy's shop id) and its marketplaces.  With `renew_sold_out` a listing that has sold out may be put on sale again
+    where the channel takes a fee for it.
     """
 
     api_version: str = ""
     location: str = ""
     alias: str = ""
     marketplaces: tuple[str, ...] = ()
+    renew_sold_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

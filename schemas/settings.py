@@ -125,7 +125,8 @@ class Channel:
     `auth_url` is where access tokens are fetched, where that is another address than `base_url`.  `webhook_url` is the
     public address of this channel's webhooks, as the channel was told it.  `hold_pending` says whether an order that is
     not paid yet holds its units, where the channel tells (Amazon, Etsy).  Amazon alone has `marketplaces`, and the SQS
-    `queues` with their `queue_endpoint` (empty: AWS's own).
+    `queues` with their `queue_endpoint` (empty: AWS's own).  With `renew_sold_out` a listing that has sold out is put
+    on sale again where that costs a fee (Etsy); without it a person does that.
     """
 
     name: ChannelName
@@ -139,6 +140,7 @@ class Channel:
     queues: tuple[Url, ...] = ()
     queue_endpoint: Url = ""
     hold_pending: bool = True
+    renew_sold_out: bool = False
     location: Short = ""
     api_version: Annotated[str, Pattern(r"[A-Za-z0-9./-]{0,20}")] = ""
     mode: Mode = Mode.SHADOW

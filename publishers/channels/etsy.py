@@ -98,7 +98,7 @@ def tell(rows: Sequence[Row], account: Account, request_id: str) -> Conversation
         told = zip(rows, gone(found, rows), strict=True)
         verdicts = tuple(Delivered(row.undo) if isinstance(one, Shows) else one for row, one in told)
         return Answer(verdicts=verdicts, hints=hints(response))
-    step = plan(found, rows, response.at)
+    step = plan(found, rows, response.at, renew=account.renew_sold_out)
     talk = _Talk(account, name, response)
     failed = yield from talk.carry_out(found, step)
     return Answer(verdicts=step.verdicts if failed is None else _failed(failed, step), hints=hints(talk.last))

@@ -16,7 +16,8 @@ UNDO = "state=active"
 """How a listing that we have switched off is switched on again."""
 ACTIVE, INACTIVE, SOLD_OUT = "active", "inactive", "sold_out"
 WHY: Mapping[str, str] = {
-    SOLD_OUT: "the listing is sold out at Etsy: renewing it costs a listing fee, so a person must renew it",
+    SOLD_OUT: "the listing is sold out at Etsy: renewing it costs a listing fee, so a person must renew it (or let the "
+    "channel's `renew_sold_out` do so)",
     "expired": "the listing has expired at Etsy: renewing it costs a listing fee, so a person must renew it",
     "draft": "the listing is a draft at Etsy: it is not on sale until a person publishes it",
 }
@@ -42,12 +43,16 @@ class Plan:
     state_first: bool = False
 
 
-def plan(found: Inventory, rows: Sequence[Row], at: int) -> Plan:
-    """Return what becomes of a listing that was seen at `at`, in ms, when these rows are told."""
+def plan(found: Inventory, rows: Sequence[Row], at: int, *, renew: bool = False) -> Plan:
+    """
+    Return what becomes of a listing that was seen at `at`, in ms, when these rows are told.
+
+    With `renew` one that has sold out is put on sale again, for a fee.
+    """
     ours = off_by_us(rows)
     aims = _Aims(found, rows, at, ours=ours)
     if found.state not in ON_SALE | OFF:
-        return _not_on_sale(found, aims, ours=ours)
+        return _not_on_sale(found, aims, renew=ours or renew)
     aims.level()
     numbers = aims.numbers
     if ours and found.state in OFF:
@@ -75,9 +80,9 @@ def _left_over(found: Inventory) -> dict[int, int]:
     return {at: 0 for at, product in enumerate(found.products) if product.quantity and product.enabled}
 
 
-def _not_on_sale(found: Inventory, aims: "_Aims", *, ours: bool) -> Plan:
+def _not_on_sale(found: Inventory, aims: "_Aims", *, renew: bool) -> Plan:
     """Return what becomes of a listing that is neither on sale nor switched off: it shows 0, whatever its numbers."""
-    if ours and found.state == SOLD_OUT and any(aims.numbers.values()):
+    if renew and found.state == SOLD_OUT and any(aims.numbers.values()) and found.sells(aims.numbers):
         aims.level()
         return replace(aims.plan(aims.numbers, state=ACTIVE), numbers=aims.numbers, state_first=True)
     aims.refuse(WHY.get(found.state, f"the listing is {found.state[:40]!r} at Etsy: it is not on sale"))

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.channels.etsy_calls import LIMIT as ORDERS
+from publishers.app import setup
 from publishers.channels import etsy as kind
 from publishers.channels import etsy_grant
 from publishers.grant import Denied, Later, Token
 from publishers.kind import Kind, Swept
 from publishers.push import READ, TELL, TOKEN, Account, Answer, Delivered, Request, Response, Row, Shows
 from schemas.channel_records import Listing
-from schemas.settings import Channel
+from schemas.settings import Channel, Config, Kafka
 from schemas.settings import Kind as Word
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
@@ -86,6 +87,15 @@ def ended(conversation: Generator[Request, Response, Any], *answers: Response) -
 def test_every_conversation_has_its_calls_and_verdicts(path: Path, judges: Judges) -> None:
     """What is asked, written and switched; row by row what it means; what it says of the budget."""
     judges(kind, rows, path)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_whether_a_renewals_fee_is_allowed_is_the_channels_setting(*, allowed: bool) -> None:
+    """The configuration's word reaches the conversations."""
+    channel = Channel(name="e", kind=Word.ETSY, since=0, alias="1", renew_sold_out=allowed)
+    made = setup(Config(kafka=Kafka(bootstrap="k:9092"), channels=(channel,)), channel)
+    assert made.account == Account(alias="1", renew_sold_out=allowed)
+    assert Channel(name="e", kind=Word.ETSY, since=0).renew_sold_out is False
 
 
 def test_the_app_and_the_seller_prove_themselves() -> None:

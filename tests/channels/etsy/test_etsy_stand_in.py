@@ -208,6 +208,19 @@ async def test_what_a_person_switched_off_stays_off(shop: Shop) -> None:
     assert shop.shoppers_see == {"RED": 2, "BLUE": 1}
 
 
+async def test_what_has_sold_out_is_renewed_where_the_fee_is_allowed(shop: Shop) -> None:
+    """Once, with our numbers and not with the 1 that a renewal brings; a 0 renews nothing."""
+    shop.us = replace(shop.us, renew_sold_out=True)
+    await shop.tell({"RED": 0, "BLUE": 1})
+    await shop.control("sell", sku="BLUE", qty=1)
+    assert (await shop.tell({"RED": 0, "BLUE": 0})).verdicts == (Delivered(), Delivered())
+    assert shop.stand.counts["renewals"] == 0
+    assert (await shop.tell({"BLUE": 5}, expected=0)).verdicts == (Delivered(),)
+    assert (shop.made, shop.shoppers_see) == (["GET", "PATCH", "PUT"], {"RED": 0, "BLUE": 5})
+    assert (await shop.tell({"BLUE": 4})).verdicts == (Delivered(),)
+    assert shop.stand.counts["renewals"] == 1
+
+
 async def test_what_has_sold_out_is_renewed_by_a_person(shop: Shop) -> None:
     """Renewing costs a fee; a person renews, and the next tell passes."""
     await shop.tell({"RED": 1, "BLUE": 0})
