@@ -13,27 +13,34 @@ from schemas.logs import setup as log_setup
 from schemas.settings import Channel, Config
 from schemas.words import Command
 
+CONFIG = "the deployment's TOML file (or LASTUNIT_CONFIG)"
+
 
 def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """Return the command line; `argv` says for which command, so that a publisher never loads the database's client."""
-    from publishers.commands import COMMANDS
+    from publishers.commands import COMMANDS, MEANINGS
 
     root = argparse.ArgumentParser(prog="python -m publishers", description="Levels out, to every channel.")
     commands = root.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="tell one channel, or stand by")
-    run.add_argument("channel")
-    run.add_argument("--config")
+    run.add_argument("channel", help="its name in the configuration")
+    run.add_argument("--config", help=CONFIG)
     run.add_argument("--host", default="127.0.0.1")
     run.add_argument("--port", type=int, default=0, help="0 takes a free one")
     run.add_argument("--instance", help="a name of this process's own: after a restart it is active again at once")
     run.add_argument("--time-scale", type=int, help="for rehearsals: patience in thousandths, instead of the file's")
     run.set_defaults(run=_run)
-    tell = commands.add_parser("command", help="tell the channel's active publisher to do something")
-    tell.add_argument("channel")
-    tell.add_argument("what", choices=[str(command) for command in COMMANDS])
-    tell.add_argument("--config")
+    tell = commands.add_parser(
+        "command",
+        help="tell the channel's active publisher to do something",
+        epilog="\n".join(f"{command:<13} {MEANINGS[command]}" for command in MEANINGS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tell.add_argument("channel", help="its name in the configuration")
+    tell.add_argument("what", choices=[str(command) for command in COMMANDS], help="see below")
+    tell.add_argument("--config", help=CONFIG)
     tell.add_argument("--sku", help="this SKU only (replay, discard)")
-    tell.add_argument("--actor", default="cli")
+    tell.add_argument("--actor", default="cli", help="who asks")
     tell.add_argument("--reason", default="", help="for the record")
     tell.set_defaults(run=_command)
     dlq = commands.add_parser("dlq", help="the SKUs that were given up: list, show, replay, discard")
@@ -117,10 +124,18 @@ def _command(args: argparse.Namespace) -> int:
     return 0
 
 
+def _quietly() -> None:
+    from publishers.quiet import for_people
+
+    for_people()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 2 for a configuration or a cluster that cannot be used."""
     given = sys.argv[1:] if argv is None else argv
     args = parser(given).parse_args(given)
+    if args.command != "run":
+        _quietly()
     try:
         code: int = args.run(args)
     except (ConfigError, ClusterError) as error:

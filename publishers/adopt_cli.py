@@ -23,7 +23,7 @@ from publishers.credentials import Access, WithheldError
 from publishers.delivery import Delivery
 from publishers.kind import Swept
 from publishers.limiter import Limiter
-from publishers.tail import Place, Tail
+from publishers.tail import Place, Tail, unanswered
 from publishers.waiting import spinner
 from publishers.work import Setup
 from schemas.channel_records import Listing
@@ -38,7 +38,8 @@ DONE, FAILED, UNREAD = 0, 2, 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("channel")
+    parser.epilog = "Exit codes: 0 done, 2 Kafka cannot be asked or the file not written, 3 the channel cannot be read."
+    parser.add_argument("channel", help="its name in the configuration")
     parser.add_argument("--config", help="the deployment's TOML file (or LASTUNIT_CONFIG)")
     parser.add_argument("--all", action="store_true", help="also SKUs that have a level already")
     output = parser.add_mutually_exclusive_group()
@@ -59,7 +60,10 @@ def run(args: argparse.Namespace, config: Config, channel: Channel) -> int:
         adoption = adopt(listings, swept.seen, made.kind.key, levels, every=args.all)
         if args.csv is not None:
             args.csv.write_text(file(adoption, channel.name), encoding="utf-8")
-    except (KafkaException, OSError) as error:
+    except KafkaException as error:
+        print(f"nothing was written: {unanswered(config, error)}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
         print(f"nothing was written: {error}", file=sys.stderr)
         return FAILED
     for line in summary(adoption, channel.name):

@@ -6,7 +6,7 @@ folds them, after the configuration's `mode`.  The topic keeps 7 days, what shal
 The others are executed once: their position is committed with the records that they caused.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -22,6 +22,16 @@ from schemas.words import Command
 SENT_WITHIN_S = 30.0
 COMMANDS = tuple(Command)
 """What the publisher executes."""
+MEANINGS: Mapping[Command, str] = {
+    Command.ENABLE: "make calls; until the next of the first three, at most 7 days: what shall last is its `mode`",
+    Command.SHADOW: "show the difference and change nothing at the channel",
+    Command.STOP: "make no call at all",
+    Command.REPLAY: "try what was given up or waits on its ladder at once, with the newest levels (--sku: this one)",
+    Command.DISCARD: "close the dead letters (--sku: this one)",
+    Command.RECONCILE: "read all back (`python -m publishers reconcile` waits for the result and prints it)",
+    Command.BRAKE_RELEASE: "let out the zeros that the brake holds",
+}
+"""What each does, for the command line's help."""
 BATCH = 1_000
 """After how many records the client's queue is let drain."""
 Advance = Callable[[int], None]
@@ -61,7 +71,7 @@ def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], 
         if number % BATCH == 0:
             producer.flush(SENT_WITHIN_S)
     if producer.flush(SENT_WITHIN_S):
-        failures.append(f"no answer within {SENT_WITHIN_S:g} s")
+        failures.append(f"no answer from Kafka at {config.kafka.bootstrap} within {SENT_WITHIN_S:g} s")
     if failures:
         raise UnsentError(f"the command was not written: {failures[0]}")
 

@@ -20,18 +20,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from publishers.channels import KINDS
 from publishers.commands import Advance, UnsentError, send_all
 from publishers.dlq import Dead, Wish, dead, duration, story, text, wanted
-from publishers.tail import Tail
+from publishers.fold import DISCARDED
+from publishers.tail import Tail, unanswered
 from schemas.channel_records import ChannelLevel, PublisherCommand, SyncLog
 from schemas.cluster import now_ms
 from schemas.codec import encode
 from schemas.config import Config, ConfigError, config_path, load
 from schemas.topics import SYNC_LOG, channel_level
-from schemas.words import Command
+from schemas.words import Command, Reason
 
-DONE, NOTHING, UNUSABLE, NO_ANSWER = range(4)
+DONE, NOTHING, NO_ANSWER = 0, 1, 3
+EXITS = "Exit codes: 0 done, 1 nothing is meant, 2 configuration or cluster unusable, 3 Kafka does not answer."
 CALLS_BACK_MS = 7_200_000
 """How long before it was given up the calls of a SKU are looked for: longer than any ladder."""
 CALLS_MAX = 20
+REASONS = (Reason.REJECTED.value, Reason.LADDER_EXHAUSTED.value, DISCARDED)
 THEN = {
     Command.REPLAY: "its active publisher tries them at once with the newest levels; `dlq list` shows what fails again",
     Command.DISCARD: "its active publisher closes their letters; they are told again when a level or a listing changes",
@@ -40,6 +43,7 @@ THEN = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.epilog = EXITS
     verbs = parser.add_subparsers(dest="verb", required=True)
     asked = verbs.add_parser("list", help="which SKUs are dead, and why")
     asked.add_argument("--all", action="store_true", help="those too whose letters a person has closed")
@@ -57,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("--channel", help="one channel's only")
         verb.add_argument("--json", action="store_true", help="JSON instead of text")
     for verb in (asked, again, closed):
-        verb.add_argument("--reason", help="rejected, ladder_exhausted or discarded")
+        verb.add_argument("--reason", choices=REASONS, help="given up for this reason (discarded: closed by a person)")
         verb.add_argument("--older-than", type=_duration, default=0, metavar="2h", help="given up so long ago")
 
 
@@ -69,17 +73,14 @@ def _duration(given: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code."""
+    """Run the command and return its exit code; raises `ConfigError`, and `ClusterError` where a topic is missing."""
+    config = load(config_path(args.config, os.environ))
+    channels = _channels(config, args.channel)
     try:
-        config = load(config_path(args.config, os.environ))
-        channels = _channels(config, args.channel)
         meant = wanted(_read(config, channels), _wish(args), now_ms())
         return _VERBS[args.verb](config, args, meant)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return UNUSABLE
     except (KafkaException, UnsentError) as error:
-        print(f"Kafka cannot be asked: {error}", file=sys.stderr)
+        print(unanswered(config, error), file=sys.stderr)
         return NO_ANSWER
 
 

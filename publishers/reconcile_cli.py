@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 from publishers.commands import UnsentError, send
 from publishers.drift_text import order, text
 from publishers.findings import DRIFTS_MAX, DRY_RUN, run_id
-from publishers.tail import Tail
+from publishers.tail import Tail, unanswered
 from publishers.waiting import spinner
 from schemas.channel_records import Drift, Reconciliation
 from schemas.codec import encode
@@ -37,7 +37,8 @@ Report = tuple[Reconciliation, Sequence[Drift]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("channel")
+    parser.epilog = "Exit codes: 0 no drift, 1 drifts, 2 no end of the run or cluster unusable, 3 nobody answered."
+    parser.add_argument("channel", help="its name in the configuration")
     parser.add_argument("--config", help="the deployment's TOML file (or LASTUNIT_CONFIG)")
     parser.add_argument("--dry-run", action="store_true", help="show the drifts and change nothing")
     parser.add_argument("--last", action="store_true", help="show the last run again, ask for none")
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace, config: Config, channel: Channel) -> int:
     try:
         report = last(config, channel.name) if args.last else _asked(args, config, channel.name)
     except (UnsentError, KafkaException) as error:
-        return _fail(FAILED, f"Kafka cannot be asked: {error}")
+        return _fail(FAILED, unanswered(config, error))
     if report is None and args.last:
         return _fail(SILENT, f"no run of {channel.name} is on record; leave out --last to ask for one")
     if report is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from schemas.cluster import ClusterError
 from schemas.codec import WireError, decode
 from schemas.config import Config
 from schemas.logs import LIBRARY
@@ -22,6 +23,12 @@ Place = tuple[bytes, int]
 """A record's key and partition."""
 
 
+def unanswered(config: Config, error: Exception) -> str:
+    """Return in words why Kafka could not be asked."""
+    why = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+    return f"Kafka cannot be asked: {why} ({config.kafka.bootstrap}); see that it runs and that [kafka] is right"
+
+
 class Tail:
     """Reads topics; `unread` are the partitions whose end has not been seen."""
 
@@ -34,8 +41,11 @@ class Tail:
         self.unread: set[tuple[str, int]] = set()
 
     def places(self) -> list[TopicPartition]:
-        """Return the topics' partitions, without positions."""
+        """Return the topics' partitions, without positions; raises `ClusterError` where a topic is not there."""
         topics = self._consumer.list_topics(timeout=METADATA_S).topics
+        if missing := sorted({*self._kinds} - {*topics}):
+            names = ", ".join(missing)
+            raise ClusterError(f"no topic {names} in Kafka: `python -m schemas topics --create` makes what is missing")
         return [TopicPartition(name, number) for name in self._kinds for number in topics[name].partitions]
 
     def from_end(self, back: int = 0) -> None:

@@ -1,0 +1,30 @@
+"""Kafka's client told quietly: a person at a terminal wants its word once, not for each attempt."""
+
+import logging
+import re
+
+from schemas.logs import LIBRARY
+
+_COUNTED = re.compile(r"[0-9]+ms\b|#\w+-[0-9]+|, [0-9]+ identical error.*?\)")
+
+
+class Once(logging.Filter):
+    """Passes a message the first time; what differs in a duration or a client's number is the same message."""
+
+    def __init__(self) -> None:
+        """Nothing has been said yet."""
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the message is new."""
+        text = _COUNTED.sub("", record.getMessage())
+        if text in self._said:
+            return False
+        self._said.add(text)
+        return True
+
+
+def for_people() -> None:
+    """Let the client repeat nothing in this process."""
+    LIBRARY.addFilter(Once())

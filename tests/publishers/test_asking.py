@@ -1,0 +1,86 @@
+"""What an operator's commands say when Kafka is not as they need it, and what their help says."""
+
+import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from publishers.__main__ import main
+from publishers.commands import COMMANDS, MEANINGS
+from publishers.quiet import Once
+from publishers.tail import Tail, unanswered
+from schemas.channel_records import Drift
+from schemas.cluster import ClusterError
+from schemas.settings import Config, Kafka
+from schemas.topics import SYNC_DRIFT
+
+CONFIG = Config(kafka=Kafka(bootstrap="127.0.0.1:1"))
+
+
+@pytest.fixture
+def tail() -> Iterator[Tail]:
+    """Return a look at drifts, at a broker that is not there."""
+    logging.getLogger("librdkafka").addFilter(drop := lambda _record: False)
+    made = Tail(CONFIG, {SYNC_DRIFT: Drift}, "test")
+    yield made
+    made.close()
+    logging.getLogger("librdkafka").removeFilter(drop)
+
+
+def test_a_topic_that_is_not_there_is_named_with_what_makes_it(tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks before the topics are created gets a sentence and no traceback."""
+    found = SimpleNamespace(topics={"order.confirmed": SimpleNamespace(partitions={0: None})})
+    monkeypatch.setattr(tail, "_consumer", SimpleNamespace(list_topics=lambda **_: found, close=lambda: None))
+
+    with pytest.raises(ClusterError, match=r"no topic sync\.drift in Kafka: .*schemas topics --create"):
+        tail.from_end()
+
+
+def test_a_kafka_that_does_not_answer_is_named_with_where_it_was_looked_for() -> None:
+    """In words: no error object, the address from the configuration, and what to look at."""
+    said = unanswered(CONFIG, KafkaException(KafkaError(KafkaError._TRANSPORT)))
+
+    assert said.startswith("Kafka cannot be asked: ")
+    assert "KafkaError{" not in said
+    assert "(127.0.0.1:1); see that it runs and that [kafka] is right" in said
+
+
+def test_a_person_hears_each_word_of_the_client_once() -> None:
+    """A broker that is away brings hundreds of lines that differ in a time only; another cause is another line."""
+    once = Once()
+    said = [
+        once.filter(logging.makeLogRecord({"msg": f"FAIL [rdkafka#consumer-{number}]: {what} ({number}ms)"}))
+        for number, what in enumerate(("Connect failed", "Connect failed", "SSL handshake failed", "Connect failed"))
+    ]
+
+    assert said == [True, False, True, False]
+
+
+def test_every_command_s_meaning_stands_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody has to guess what `discard` does."""
+    with pytest.raises(SystemExit):
+        main(["command", "--help"])
+    said = capsys.readouterr().out
+
+    assert set(MEANINGS) == set(COMMANDS)
+    assert all(meaning in said for meaning in MEANINGS.values())
+
+
+@pytest.mark.parametrize("words", [["dlq"], ["reconcile"], ["adopt"]])
+def test_a_command_s_help_names_its_exit_codes(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A script's author finds them where the arguments stand."""
+    with pytest.raises(SystemExit):
+        main([*words, "--help"])
+
+    assert "Exit codes: 0 " in capsys.readouterr().out
+
+
+def test_a_reason_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt reason would find nothing, and look like an empty list."""
+    with pytest.raises(SystemExit) as end:
+        main(["dlq", "list", "--reason", "rejecte"])
+
+    assert end.value.code == 2
+    assert "ladder_exhausted" in capsys.readouterr().err
