@@ -7,7 +7,7 @@ Several calls may be under way; a SKU is in one at most, and so is a group where
 from collections import deque
 from dataclasses import replace
 
-from publishers import circuit, fold, push
+from publishers import circuit, push
 from publishers.answers import log_rows
 from publishers.hearing import Hearing
 from publishers.kind import Conversation, Swept, limited
@@ -22,6 +22,8 @@ IDLE_MS = 1_000
 """How long to wait when there is nothing to do; an input or an answer ends the wait."""
 BULK_LOOK_MS = 1_000
 """Between two looks whether enough SKUs wait for a bulk."""
+SERVER_ERROR = 500
+"""An answer below this shows that the channel works, whatever it says."""
 REPEAT_CALLS = 2
 """After how many time-outs a call is too old to be repeated (the channel was stopped meanwhile)."""
 
@@ -62,6 +64,16 @@ class Calling:
             soonest = min(soonest, wait)
         return soonest
 
+    def probe(self, now: int, *, tells: bool) -> Call | None:
+        """Return the next request of a call under way as the probe of an open circuit, where no SKU is one."""
+        if not self.circuit.is_open or circuit.wait(self.circuit, now) or self._lanes_taken(now):
+            return None
+        for talk in self.talks:
+            due = talk.due is not None and talk.due <= now and (tells or talk.call.reads)
+            if due and not self._wait(talk.call.request, now):
+                return self._send(replace(talk.call, probe=True), now)
+        return None
+
     def tell(self, now: int, request_id: str) -> Call | int:
         """Return the first request of a new call, its intents in `tasks.out`, or for how many ms to wait."""
         if self.circuit.is_open and circuit.wait(self.circuit, now):
@@ -85,7 +97,7 @@ class Calling:
 
     def _lanes_taken(self, now: int) -> bool:
         if self.circuit.is_open:
-            return any(talk.call.probe for talk in self.talks)
+            return any(talk.call.probe and (talk.due is None or talk.due <= now) for talk in self.talks)
         return self.talks.busy(now) >= self.setup.kind.LANES
 
     def _tell_bulk(self, now: int, request_id: str) -> Call | int | None:
@@ -124,7 +136,7 @@ class Calling:
         begun = self.talks.begin(call, self._conversation(call), now)
         self.tasks.begin(begun)
         if not begun.reads:
-            self.intend(begun)
+            self.results.intend(begun)
         wait = self._wait(begun.request, now)
         return min(wait, IDLE_MS) if wait > 0 else self._send(begun, now)
 
@@ -159,15 +171,6 @@ class Calling:
         for sku, since in call.since.items():
             self.tasks.touch(sku, now, since=since)
 
-    def intend(self, call: Call) -> None:
-        """Leave the intents of a call in `tasks.out`."""
-        by_sku: dict[str, list[push.Row]] = {}
-        for row in call.rows:
-            by_sku.setdefault(row.sku, []).append(row)
-        for sku, rows in by_sku.items():
-            old = self.tasks.book.observed.get(sku)
-            self.tasks.store(fold.intent(old, rows, call.request_id, call.at, call.since[sku]))
-
     def abandon(self, now: int) -> None:
         """End the calls that tell and have no request on its way: the channel must not be told now."""
         for talk in self.talks:
@@ -182,6 +185,9 @@ class Calling:
     def answer(self, call: Call, response: push.Response, now: int) -> push.Answer | Swept | None:
         """Take up a response: how the call has ended, its results in `tasks.out`, or None where it goes on."""
         ended = self.talks.answered(call, response, now)
+        halfway = call.purpose is not Purpose.TELL and not isinstance(ended, push.Answer)
+        if call.probe and halfway and 0 < response.status < SERVER_ERROR:
+            self._back(now)
         if isinstance(ended, Call):
             if ended.request.throttled:
                 self.limiter.throttled(ended.request.bucket, ended.request.after_ms, now)

@@ -161,10 +161,12 @@ class Controller:
         wait = self.calling.go_on(now, tells=tells)
         if self.reconciler.busy and not isinstance(wait, Call):
             wait = 0
-        if isinstance(wait, Call) or not tells or self.draining:
+        if isinstance(wait, Call):
             return wait
-        step = self.calling.tell(now, request_id)
-        return step if isinstance(step, Call) else min(step, wait)
+        step = self.calling.tell(now, request_id) if tells and not self.draining else wait
+        if isinstance(step, Call):
+            return step
+        return self.calling.probe(now, tells=tells) or min(step, wait)
 
     def _read(self, now: int, request_id: str) -> None:
         """Begin what is to be read beside the work; its requests are made as the limit for reading allows."""
@@ -180,7 +182,7 @@ class Controller:
         """Return the call with fresh intents in `tasks.out`: too much time went by between them and the call."""
         renewed = replace(call, at=now)
         self.calling.talks.sent(renewed)
-        self.calling.intend(renewed)
+        self.calling.results.intend(renewed)
         return renewed
 
     def withheld(self, call: Call, reason: str, now: int) -> push.Answer:

@@ -1,4 +1,4 @@
-"""What an answer changes about the SKUs of its call: their records, their hidden sales, what comes next.  Pure."""
+"""What a call leaves with its SKUs: intents before it, then records, hidden sales, and what comes next.  Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +13,22 @@ from schemas.words import Status
 
 
 class Results:
-    """Takes answers up into the records of their SKUs."""
+    """Takes calls and their answers up into the records of their SKUs."""
 
     def __init__(self, setup: Setup, tasks: Tasks, hearing: Hearing) -> None:
         """Write into these tasks; `hearing` says up to where sales are heard."""
         self.setup = setup
         self.tasks = tasks
         self.hearing = hearing
+
+    def intend(self, call: Call) -> None:
+        """Leave the intents of a call in `tasks.out`."""
+        by_sku: dict[str, list[push.Row]] = {}
+        for row in call.rows:
+            by_sku.setdefault(row.sku, []).append(row)
+        for sku, rows in by_sku.items():
+            old = self.tasks.book.observed.get(sku)
+            self.tasks.store(fold.intent(old, rows, call.request_id, call.at, call.since[sku]))
 
     def take(self, call: Call, answer: push.Answer, now: int) -> None:
         """End a call: each of its SKUs gets its record, and its place in the queue if there is more to tell."""
