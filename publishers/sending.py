@@ -1,6 +1,7 @@
 """The requests that are on their way, each in a task of its own; their outcomes wait until the loop takes them up."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,11 @@ from publishers.credentials import Access, WithheldError
 from publishers.push import Response
 from publishers.work import Call
 from schemas.cluster import now_ms
+
+
+def monotonic_ms() -> int:
+    """Return a time in ms that nobody sets back."""
+    return time.monotonic_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +38,19 @@ class Sending:
         self._broken: BaseException | None = None
 
     def start(self, call: Call, timeout_ms: int) -> None:
-        """Send a call's request."""
-        task = asyncio.create_task(self._send(call, timeout_ms))
+        """Send a call's request; `timeout_ms` counts from now, whenever the task has its first turn."""
+        task = asyncio.create_task(self._send(call, monotonic_ms() + timeout_ms))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    async def _send(self, call: Call, timeout_ms: int) -> None:
-        began = now_ms()
+    async def _send(self, call: Call, ends_at: int) -> None:
+        began, left = now_ms(), ends_at - monotonic_ms()
         try:
-            outcome: Response | WithheldError = await self._access.send(call.request, timeout_ms)
+            outcome: Response | WithheldError = (
+                await self._access.send(call.request, left)
+                if left > 0
+                else Response(status=0, err="this process was held up", unsent=True)
+            )
         except WithheldError as error:
             outcome = error
         self.answered.append(Answered(call=call, outcome=outcome, began=began))
