@@ -131,7 +131,7 @@ def _quietly() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, 2 for a configuration or a cluster that cannot be used."""
+    """Run one command; returns the exit code, 2 where configuration or cluster cannot be used, 130 for Ctrl-C."""
     given = sys.argv[1:] if argv is None else argv
     args = parser(given).parse_args(given)
     if args.command != "run":
@@ -141,6 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, ClusterError) as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # somebody has waited long enough; what was asked for goes on where it runs
+        return 130
     return code
 
 

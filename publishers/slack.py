@@ -32,6 +32,8 @@ WEBHOOK, TOKEN = "SLACK_WEBHOOK_URL", "SLACK_BOT_TOKEN"
 TIMEOUT_S = 10.0
 BACK_OFF_S = 1.0
 BACK_OFF_MAX_S = 300.0
+AFTER_MAX_S = 3_600.0
+"""However long Slack asks to wait."""
 ANSWER_MAX = 65_536
 _URL = re.compile(r"https?://\S+")
 _WORD = re.compile(r"[a-z_]{1,60}")
@@ -164,12 +166,22 @@ class Messenger:
 
 async def _checked(answer: aiohttp.ClientResponse) -> bytes:
     """Return the body of an answer that is well; raises `UntoldError`."""
-    body = await answer.content.read(ANSWER_MAX)
+    body = await _body(answer)
     if answer.status == 429:
         asked = answer.headers.get("Retry-After", "")
-        raise UntoldError("too many messages", float(asked) if _DIGITS.fullmatch(asked) else 0.0)
+        raise UntoldError("too many messages", min(AFTER_MAX_S, float(asked)) if _DIGITS.fullmatch(asked) else 0.0)
     if answer.status != 200:
         raise UntoldError(f"HTTP {answer.status}: {_word(body.decode(errors='replace'))}")
+    return body
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """Read a body to its end, in however many parts it comes: half an answer would make us say all of it again."""
+    body = b""
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > ANSWER_MAX:
+            break
     return body
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import asyncpg
 import orjson
 
+from publishers.channels import KINDS
 from publishers.ledger.explain import Report, Verdict, explain
 from publishers.ledger.explain_text import text
 from publishers.ledger.queries import facts
 from publishers.ledger.rows import feeds
 from publishers.ledger.writer import CONNECT_S, OUTAGES, SchemaError, connected
-from schemas.config import Config, ConfigError, Secrets, config_path, load
+from schemas.config import Channel, Config, ConfigError, Secrets, config_path, load
 from schemas.partition import partition_of
 from schemas.shapes import camel
 
@@ -58,7 +59,12 @@ async def answer(config: Config, dsn: str, sku: str, last: int = LAST) -> Report
         found = await facts(connection, sku, feeds(config.channel_names), partition, max(0, last))
     finally:
         await connection.close(timeout=CONNECT_S)
-    return explain(sku, found, config.channels)
+    return explain(sku, found, told(config))
+
+
+def told(config: Config) -> list[Channel]:
+    """Return the channels that are told levels: of one that only sends orders there is nothing to explain."""
+    return [channel for channel in config.channels if channel.kind in KINDS]
 
 
 def as_json(value: Any) -> Any:

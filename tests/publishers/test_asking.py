@@ -9,11 +9,12 @@ from confluent_kafka import KafkaError, KafkaException
 
 from publishers.__main__ import main
 from publishers.commands import COMMANDS, MEANINGS
+from publishers.ledger.explain_cli import told
 from publishers.quiet import Once
 from publishers.tail import Tail, unanswered
 from schemas.channel_records import Drift
 from schemas.cluster import ClusterError
-from schemas.settings import Config, Kafka
+from schemas.settings import Channel, Config, Kafka, Kind
 from schemas.topics import SYNC_DRIFT
 
 CONFIG = Config(kafka=Kafka(bootstrap="127.0.0.1:1"))
@@ -84,3 +85,10 @@ def test_a_reason_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str
 
     assert end.value.code == 2
     assert "ladder_exhausted" in capsys.readouterr().err
+
+
+def test_a_channel_that_only_sends_orders_is_not_explained() -> None:
+    """Nobody tells an ERP its levels: as "never told" it would stand over the answer for every SKU."""
+    channels = tuple(Channel(name=name, kind=kind, since=0) for name, kind in (("erp", Kind.GENERIC), ("e", Kind.ETSY)))
+
+    assert [channel.name for channel in told(Config(kafka=CONFIG.kafka, channels=channels))] == ["e"]

@@ -92,6 +92,36 @@ async def test_a_webhook_tells_the_beginning_and_the_end_in_two_messages() -> No
         assert "Over: shop does not answer: HTTP 503" in second
 
 
+async def test_an_answer_that_comes_in_parts_is_one_answer() -> None:
+    """Half of it understood as a failure would post the same message again, and again."""
+    posts = 0
+
+    async def post(request: web.Request) -> web.StreamResponse:
+        nonlocal posts
+        posts += 1
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for part in (b'{"ok": true, "channel": "C1",', b' "ts": "7.1"}'):
+            await answer.write(part)
+            await asyncio.sleep(0.05)
+        return answer
+
+    application = web.Application()
+    application.router.add_post("/api/chat.postMessage", post)
+    async with TestServer(application) as server:
+        settings = Publishers(slack_api_url=f"http://127.0.0.1:{server.port}/api", slack_channel="#stock")
+        wake = asyncio.Event()
+        messenger = Messenger(settings, Secrets({"LASTUNIT_SLACK_BOT_TOKEN": SECRET}), wake)
+        task = asyncio.create_task(messenger.run())
+        messenger.offer([OPEN])
+        async with asyncio.timeout(10):
+            await wake.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert (posts, [*messenger.told]) == (1, [(OPEN, "C1:7.1")])
+
+
 async def test_a_token_updates_the_message_itself() -> None:
     """One message in all."""
     async with desk(token=True) as one:
