@@ -163,18 +163,16 @@ class Calling:
             call = self._unanswered.popleft()
             if now - call.at <= REPEAT_CALLS * self.setup.call_timeout_ms:
                 return replace(call, at=now, again=True)
-            self._let_go(call, now)
+            self.tasks.end(call)
+            for sku, since in call.since.items():
+                self.tasks.touch(sku, now, since=since)
         return None
 
-    def _let_go(self, call: Call, now: int) -> None:
-        self.tasks.end(call)
-        for sku, since in call.since.items():
-            self.tasks.touch(sku, now, since=since)
-
     def abandon(self, now: int) -> None:
-        """End the calls that tell and have no request on its way: the channel must not be told now."""
+        """End the calls that tell now, with no request on its way; a bulk that is only asked after goes on later."""
         for talk in self.talks:
-            if talk.call.purpose is Purpose.TELL and talk.due is not None:
+            made = talk.call.purpose is Purpose.BULK and talk.call.request.method == "GET"
+            if talk.due is not None and not (made or talk.call.reads):
                 self._drop(talk, now)
 
     def _drop(self, talk: Talk, now: int) -> None:

@@ -44,6 +44,8 @@ How long each question after a feed waits; together about 20 minutes.
 
 Feeds of this size take minutes.  A feed that takes longer must not hold its SKUs: their read-back decides.
 """
+WITHIN_MS = 600_000
+"""A feed that cannot be created for so long would tell old numbers: its SKUs are told anew."""
 QUEUED = "IN_QUEUE"
 ENDED = frozenset({"DONE", "FATAL", "CANCELLED"})
 WHOLE: Mapping[str, Verdict] = {
@@ -129,7 +131,7 @@ def _is_web(url: str) -> bool:
 def _created(name: str, account: Account, heard: list[Hint]) -> Steps:
     """Create the feed; returns its id."""
     wish = {"feedType": TYPE, "marketplaceIds": [*account.marketplaces], "inputFeedDocumentId": name}
-    request = Request(path=f"{ROOT}/feeds", body=orjson.dumps(wish), bucket=FEED)
+    request = Request(path=f"{ROOT}/feeds", body=orjson.dumps(wish), bucket=FEED, within_ms=WITHIN_MS)
     response = yield from asked(request, heard, twice=False)
     refused = trouble(response, FEED)
     if refused is not None:

@@ -1,4 +1,4 @@
-"""Who is the probe of an open circuit where no SKU can be: a call under way, a read-back."""
+"""Calls under way while the channel is down, or is not to be told: who is the probe, and what is given up."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,12 +18,14 @@ from tests.publishers.conftest import Bench, Shop
 from tests.publishers.toyshop import Toy
 
 DOWN = Circuit(failures=3, probe_at=1_005_000, gap_ms=5_000, err="503")
+MINUTE = 60_000
 GOOD, BAD = Response(status=200, body=b"{}"), Response(status=503)
 
 
 def feed(rows: Sequence[Row], _account: Account, _request_id: str) -> Conversation:
     """Hand a feed in, and ask after it until it is done."""
-    yield Request(path="feed", body=b"")
+    yield Request(path="file", body=b"")
+    yield Request(path="create", body=b"", after_ms=1_000, within_ms=MINUTE)
     while (yield Request(path="ask", body=b"", method="GET", after_ms=60_000)).status != 200:
         pass
     return Answer(verdicts=(Delivered(),) * len(rows))
@@ -60,14 +62,22 @@ def next_call(bench: Bench, ms: int) -> Call | None:
 
 
 def feeds(bench: Bench) -> Call:
-    """Begin a feed of three SKUs; its file is taken."""
+    """Begin a feed of three SKUs; it is made."""
+    bench.controller.answer(begun(bench), GOOD, bench.now)
+    call = next_call(bench, 2_000)
+    assert call is not None
+    bench.controller.answer(call, GOOD, bench.now)
+    return call
+
+
+def begun(bench: Bench) -> Call:
+    """Return the first request of a feed of three SKUs."""
     for sku in "ABC":
         bench.listing(sku)
         bench.level(sku, 5)
     call = next_call(bench, 1_000)
     assert call is not None
     assert call.purpose is Purpose.BULK
-    bench.controller.answer(call, GOOD, bench.now)
     return call
 
 
@@ -111,3 +121,35 @@ def test_a_run_that_is_asked_for_closes_a_circuit_that_nothing_else_would_try(be
     assert (call.purpose, call.probe) == (Purpose.SWEEP, True)
     bench.controller.answer(call, GOOD, bench.now)
     assert not bench.controller.calling.circuit.is_open
+
+
+def test_a_feed_that_is_not_made_when_the_channel_is_stopped_is_never_made(bench: Bench) -> None:
+    """Its numbers would be as old as the stop was long; its SKUs are told anew."""
+    first = begun(bench)
+    bench.controller.command(PublisherCommand(command=Command.STOP, at=bench.now), bench.now)
+    bench.controller.answer(first, GOOD, bench.now)
+    bench.now += MINUTE // 2
+    bench.controller.command(PublisherCommand(command=Command.ENABLE, at=bench.now), bench.now)
+    call = next_call(bench, 2_000)
+    assert call is not None
+    assert call.request.path == "file"
+
+
+def test_a_feed_that_was_not_made_in_its_time_is_given_up(bench: Bench) -> None:
+    """The channel was down for longer: its SKUs are told anew, whoever is the probe."""
+    bench.controller.answer(begun(bench), GOOD, bench.now)
+    bench.controller.calling.circuit = replace(DOWN, probe_at=bench.now + 5 * MINUTE)
+    call = next_call(bench, 6 * MINUTE)
+    assert call is not None
+    assert (call.request.path, call.purpose) == ("tell", Purpose.TELL)
+
+
+def test_a_feed_that_is_made_is_followed_to_its_end_after_a_stop(bench: Bench) -> None:
+    """Whatever it does, it does: what became of it must be known."""
+    feeds(bench)
+    bench.controller.command(PublisherCommand(command=Command.STOP, at=bench.now), bench.now)
+    bench.now += 5 * MINUTE
+    bench.controller.command(PublisherCommand(command=Command.ENABLE, at=bench.now), bench.now)
+    call = next_call(bench, 2_000)
+    assert call is not None
+    assert call.request.path == "ask"
