@@ -3,13 +3,14 @@
 import argparse
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from publishers.channels import KINDS
 from publishers.presets import DAY_MS, ORDERS, PRESETS, RULES_OF_THUMB
 from publishers.push import READ, TELL
 from publishers.shares import limits_of
+from publishers.table import table
 from publishers.windows import Window
 from schemas.config import ConfigError, config_path, load
 from schemas.settings import Channel, Config, Kafka, Kind
@@ -96,13 +97,6 @@ def _line(channel: Channel, bucket: str, given: tuple[Window, ...] | None, *, na
     )
 
 
-def table(shown: Sequence[Sequence[str]]) -> str:
-    """Return texts in columns."""
-    widths = [max(len(row[column]) for row in shown) for column in range(len(HEADS))]
-    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in shown)
-    return "\n".join("  ".join(row).rstrip() for row in padded)
-
-
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     command.add_argument("--config", help="show this configuration's channels; without one, the kinds")
@@ -115,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([asdict(line) for line in found], indent=2))
     else:
-        print(table([HEADS, *(line.cells() for line in found)]))
+        print("\n".join(table([HEADS, *(line.cells() for line in found)])))
     return 0
 
 
