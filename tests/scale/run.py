@@ -36,19 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _arguments(argv)
     began, size = time.monotonic(), _size(options.skus)
     wanted = [(seed, order, size) for seed in range(1, options.seeds + 1) for order in options.orders]
-    runs = []
+    runs, faults = list[dict[str, Any]](), list[str]()
     for done, run in enumerate(_runs(wanted, options.jobs), 1):
         runs.append(run)
-        _say(
-            f"[{done}/{len(wanted)}] seed {run['seed']} {run['order']}: {run['oversold']} oversold, {run['seconds']} s"
-        )
-    faults = [fault for run in runs if run["order"] == "risk" for fault in faults_of(run)]
+        found = [*faults_of(run)] if run["order"] == "risk" else []
+        did = f"seed {run['seed']} {run['order']}: {run['oversold']} oversold, {run['seconds']} s"
+        _say("\n  ".join([f"[{done}/{len(wanted)}] {did}", *found]))
+        faults += found
     contests = [contest(runs, other) for other in options.orders if other != "risk"]
     faults += [
         f"risk wins {one['won']} of {one['seeds']} against {one['against']}" for one in contests if not one["holds"]
     ]
-    for fault in faults:
-        _say(fault)
     line = {
         "seeds": options.seeds,
         "skus": options.skus,
