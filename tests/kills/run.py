@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FAST = ({"calls": 2_000, "per_ms": 1_000, "burst": 2_000, "points": True},)
+FAST = ({"calls": 2_000, "per_ms": 1_000, "burst": 2_000},)
 SKUS = 300
 CHANGES_A_ROUND, ROUND_S = 4, 0.05
 """How many SKUs change at once, and how often: small calls, so that there are many of them."""
