@@ -3,8 +3,9 @@ A command's look at topics: from their present end on, or from a time on.  Block
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -19,6 +20,9 @@ POLL_S = 0.2
 STALL_S = 60.0
 """How long the end of the topics may be out of sight while nothing comes."""
 
+LEADERLESS = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+
+T = TypeVar("T")
 Place = tuple[bytes, int]
 """A record's key and partition."""
 
@@ -27,6 +31,18 @@ def unanswered(config: Config, error: Exception) -> str:
     """Return in words why Kafka could not be asked."""
     why = error.args[0].str() if isinstance(error, KafkaException) else str(error)
     return f"Kafka cannot be asked: {why} ({config.kafka.bootstrap}); see that it runs and that [kafka] is right"
+
+
+def settled(ask: Callable[[], T]) -> T:
+    """Return what Kafka answers; while a partition has no leader (it is new, or moves) it is asked again, for 10 s."""
+    deadline = time.monotonic() + METADATA_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
+                raise
+        time.sleep(POLL_S)
 
 
 class Tail:
@@ -52,14 +68,14 @@ class Tail:
         """Read what comes from now on, and so many records (or fewer) before it in each partition."""
         places = []
         for place in self.places():
-            low, high = self._consumer.get_watermark_offsets(place, timeout=METADATA_S)
+            low, high = settled(partial(self._consumer.get_watermark_offsets, place, timeout=METADATA_S))
             places.append(TopicPartition(place.topic, place.partition, max(low, high - back)))
         self._assign(places)
 
     def from_time(self, at: int) -> None:
         """Read what was written at this time, in ms, or later."""
         asked = [TopicPartition(place.topic, place.partition, at) for place in self.places()]
-        self._assign(self._consumer.offsets_for_times(asked, timeout=METADATA_S))
+        self._assign(settled(partial(self._consumer.offsets_for_times, asked, timeout=METADATA_S)))
 
     def from_start(self) -> None:
         """Read everything."""
