@@ -1,4 +1,4 @@
-"""One real Kafka and one real PostgreSQL for the whole run, started when the first test asks for them."""
+"""One real Kafka and one real PostgreSQL for each process of a run, started when its first test asks for them."""
 
 import asyncio
 import secrets
@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import pytest
 from hypothesis import settings
 
+from tests.grouping import Groups, group
+
 if TYPE_CHECKING:
     # Imported where they are used: a run of pure tests should not wait for what talks to the network.
+    from xdist.remote import Producer
+
     from compose.runner.child import Child
     from compose.runner.kafka import Kafka
     from compose.runner.postgres import Postgres
@@ -36,16 +40,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 SERVERS = frozenset({"kafka", "postgres"})
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """
-    Skip what is marked `long` unless it is asked for, and keep what needs the servers together.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Groups:
+    """Share the tests between the processes, module by module where that needs servers."""
+    return Groups(config, log)
 
-    Tests run in two processes; all that use the run's broker or database go to one of them, so that there is one of
-    each in a run.
-    """
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is marked `long` unless it is asked for; see that what needs the servers stays together."""
     for item in items:
-        if SERVERS & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("servers"))
+        if SERVERS & set(getattr(item, "fixturenames", ())) and group(item.nodeid) == item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid} uses the run's servers: its place is in tests/integration")
     if not config.getoption("--long"):
         skip = pytest.mark.skip(reason="takes minutes: run with --long")
         for item in items:
@@ -75,7 +79,7 @@ def supervisor(request: pytest.FixtureRequest, run_folder: Path) -> Iterator["Su
 
 @pytest.fixture(scope="session")
 def kafka(supervisor: "Supervisor", run_folder: Path) -> "Kafka":
-    """Return the run's broker. A test that stops it must start it again."""
+    """Return this process's broker. A test that stops it must start it again."""
     from compose.runner.image import prepare
     from compose.runner.jars import fetch
     from compose.runner.kafka import Kafka
@@ -89,7 +93,7 @@ def kafka(supervisor: "Supervisor", run_folder: Path) -> "Kafka":
 
 @pytest.fixture(scope="session")
 def postgres(supervisor: "Supervisor", run_folder: Path) -> "Postgres":
-    """Return the run's PostgreSQL. A test that stops it must start it again."""
+    """Return this process's PostgreSQL. A test that stops it must start it again."""
     from compose.runner.postgres import Postgres
 
     server = Postgres(supervisor, run_folder / "postgres")

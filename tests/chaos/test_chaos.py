@@ -28,7 +28,6 @@ def chaos(*options: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.xdist_group("faults")
 def test_bad_weather_over_every_channel_changes_no_level() -> None:
     """Webhooks lost, doubled, late and reordered, secrets rotated, services killed: every line is counted once."""
     code, line = chaos("--seed", "11")
@@ -49,7 +48,6 @@ def test_bad_weather_over_every_channel_changes_no_level() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("faults")
 def test_a_poller_that_ignores_lines_that_left_is_found_out() -> None:
     """The same command on pollers that lack exactly this fails: what left its order is counted still."""
     code, line = chaos("--seed", "1", "--mutant", "vanish", "--only", "woocommerce", "shopify")

@@ -24,7 +24,6 @@ def faults(folder: Path, *options: str) -> Verdict:
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), json.loads(report.read_text())
 
 
-@pytest.mark.xdist_group("faults")
 def test_the_processor_survives_every_kind_of_fault(tmp_path: Path) -> None:
     """Three brokers, both stores, each kind at least once; then set-back positions, lost records and lost tables."""
     short = ("--minutes", "1.2", "--seed", "11", "--then", "set_back", "truncate", "recover")
@@ -46,7 +45,6 @@ MUTANTS = {
 }
 
 
-@pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize(("mutant", "kinds"), MUTANTS.items(), ids=MUTANTS.keys())
 def test_a_processor_without_one_of_its_guards_is_found_out(tmp_path: Path, mutant: str, kinds: set[str]) -> None:
     """The same command on a worker that lacks exactly one thing fails, and names what went wrong."""
