@@ -5,8 +5,9 @@ The order is always: `plan` gives a request and leaves intents in `tasks.out`; t
 and hands the response to `answer`, which leaves the results there.  Meanwhile it may ask `plan` for more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from publishers import push
 from publishers.book import Book
@@ -21,6 +22,9 @@ from schemas.channel_records import ChannelLevel, Listing, PublisherCommand, Wat
 from schemas.records import OrderOutcome, StockLevel
 from schemas.settings import Channel
 from schemas.words import Command, Status
+
+SLICE = 500
+"""So many SKUs are looked at anew at once: answers must be taken up meanwhile, however many there are."""
 
 
 class Controller:
@@ -37,6 +41,8 @@ class Controller:
         self.gate = setup.gate
         self.active = False
         self.draining = False
+        self._anew: Iterator[str] | None = None
+        """SKUs that have not been looked at since the rules changed."""
 
     def activate(self, now: int) -> None:
         """Become the one that tells: everything that differs is work."""
@@ -136,9 +142,23 @@ class Controller:
         self.book.rules_for, self.book.brake.percent = channel.rules_for, channel.brake_percent
         self.book.brake.rules(self.book.levels, channel.rules_for)
         if self.active:
-            for sku in self.book.listings:
-                self.tasks.touch(sku, now)
+            self._anew = iter([*self.book.listings])
+            self._look_anew(now)
+
+    def _look_anew(self, now: int) -> None:
+        """
+        Look at some of the SKUs that other rules, or the brake, may have changed.
+
+        No call is begun before other rules were looked at to the end: the brake judges them as one change.
+        """
+        some = [*islice(self._anew or (), SLICE)]
+        for sku in some:
+            self.tasks.touch(sku, now)
+        if self._anew is not None and len(some) < SLICE:
+            self._anew = None
             self.book.brake.ease()
+        for _ in range(min(SLICE, len(self.book.brake.moved))):
+            self.tasks.touch(self.book.brake.moved.pop(), now)
 
     def secrets_changed(self) -> None:
         """Try again with new secrets."""
@@ -150,8 +170,7 @@ class Controller:
             return IDLE_MS
         self._end_hidden(now)
         self.book.brake.at(now)
-        while self.book.brake.moved:
-            self.tasks.touch(self.book.brake.moved.pop(), now)
+        self._look_anew(now)
         if self.calling.refused is not None or self.gate is Gate.STOPPED:
             self.reconciler.refuse(self.calling.refused or "the channel is stopped", now)
             return IDLE_MS
@@ -159,11 +178,11 @@ class Controller:
             self._read(now, f"read-{request_id}")
         tells = self.gate is Gate.PUSH
         wait = self.calling.go_on(now, tells=tells)
-        if self.reconciler.busy and not isinstance(wait, Call):
-            wait = 0
         if isinstance(wait, Call):
             return wait
-        step = self.calling.tell(now, request_id) if tells and not self.draining else wait
+        if self.reconciler.busy or self._anew is not None or self.book.brake.moved:
+            wait = 0
+        step = self.calling.tell(now, request_id) if tells and not self.draining and self._anew is None else wait
         if isinstance(step, Call):
             return step
         return self.calling.probe(now, tells=tells) or min(step, wait)
