@@ -92,6 +92,8 @@ def _refusal(status: int, errors: Sequence[Object]) -> Verdict:
         return Credentials(reason) if errors else ChannelDown(f"{reason}: not Amazon's own refusal")
     if status == 408 or not 400 <= status < 500:
         return ChannelDown(reason, unsure=True)
+    if status == 404 and not errors:
+        return Credentials(f"{reason}: not Amazon's own answer, the base URL is another")
     return fault(reason, errors)
 
 

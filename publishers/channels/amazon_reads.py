@@ -39,6 +39,8 @@ INCLUDED = "summaries,fulfillmentAvailability"
 OURS = "DEFAULT"
 """The fulfilment channel of a seller's own stock; the others are Amazon's (`AMAZON_NA`, ...)."""
 COMMA = ","
+NUMBER_MAX = 1_000_000_000
+"""A number beyond this is none."""
 
 
 def item_path(account: Account, sku: str) -> str:
@@ -70,11 +72,11 @@ def questions(account: Account, skus: Sequence[str]) -> Iterator[tuple[tuple[str
 
 
 def quantity(item: Object) -> int | None:
-    """Return how many units of the seller's own stock are on sale; None where Amazon fulfils the listing itself."""
+    """Return how many units of the seller's own stock are on sale; None where it is Amazon's, or tells no number."""
     for one in objects(item.get("fulfillmentAvailability")):
         if one.get("fulfillmentChannelCode") == OURS:
             number = one.get("quantity", 0)
-            return number if type(number) is int else 0
+            return number if type(number) is int and 0 <= number <= NUMBER_MAX else None
     return None
 
 
@@ -112,7 +114,7 @@ def _number(item: Object | None, at: int) -> Verdict:
     if item is None:
         return Rejected("Amazon shows no listing of this SKU")
     number = quantity(item)
-    return Rejected("Amazon fulfils this listing out of its own stock") if number is None else Shows(number, at)
+    return Rejected("Amazon shows no number of the seller's own stock") if number is None else Shows(number, at)
 
 
 def sweep(account: Account, listings: Sequence[Listing]) -> Sweep:

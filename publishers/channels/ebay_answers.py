@@ -91,9 +91,9 @@ def row_error(entry: Object) -> Verdict | None:
     status = entry.get("statusCode")
     if type(status) is not int:
         return Retry("the answer's row has no status", unsure=True)
-    if 200 <= status < 300:
-        return None
     said = reason(status, entry)
+    if 200 <= status < 300:
+        return Retry(said, unsure=True) if objects(entry.get("errors")) else None
     if status >= 500:
         return Retry(said, unsure=True)
     if status in (409, 429) or REVISED.search(said):

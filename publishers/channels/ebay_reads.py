@@ -43,6 +43,8 @@ ROUNDS_MAX = 3
 TRIES = 5
 """How often a page that was throttled or not answered is asked for in all."""
 AGAIN_MS = 2_000
+NUMBER_MAX = 1_000_000_000
+"""A number beyond this, either way, is none."""
 
 Asked = Generator[Request, Response, tuple[Object | Verdict, int]]
 
@@ -61,7 +63,7 @@ def quantity(item: object) -> int | None:
     """Return an inventory item's ship-to-home quantity, None where it has none."""
     for name in ("availability", "shipToLocationAvailability", "quantity"):
         item = item.get(name) if isinstance(item, dict) else None
-    return item if type(item) is int else None
+    return item if type(item) is int and abs(item) <= NUMBER_MAX else None
 
 
 def read(rows: Sequence[Row], _account: Account) -> Conversation:

@@ -145,7 +145,11 @@ class _Talk:
         body = found.written(step.numbers)
         self.last = yield written(self.listing, body, three_properties=found.three_properties)
         document = answered(self.last, wrote=True)
-        return None if isinstance(document, dict) else document
+        if not isinstance(document, dict):
+            return document
+        # The answer is the inventory as it is now; another object does not say that anything was written.
+        taken = isinstance(document.get("products"), list)
+        return None if taken else ChannelDown("unreadable answer: it holds no products", unsure=True)
 
     def _switch(self, step: Plan) -> Step:
         if not step.state:

@@ -19,6 +19,8 @@ from publishers.push import Row
 
 MOST = 999
 """The highest number of a product (open-api #214)."""
+NUMBER_MAX = 1_000_000_000
+"""What is shown beyond this is no number."""
 ON_SALE = frozenset({"active", ""})
 """States in which a listing sells; "" where the answer does not say."""
 OFF = frozenset({"inactive", "edit"})
@@ -140,7 +142,7 @@ def inventory(document: Any, listing: Any) -> Inventory:
 def _shown(product: Object, varies: Collection[str]) -> Product:
     offerings = _offerings(product)
     numbers = [offering["quantity"] for offering in offerings]
-    if any(type(number) is not int or number < 0 for number in numbers):
+    if any(type(number) is not int or not 0 <= number <= NUMBER_MAX for number in numbers):
         raise OddError(f"the listing's inventory has a shape that we do not know: quantity {numbers!r:.80}")
     only, sku = len(numbers) == 1, product.get("sku")
     return Product(

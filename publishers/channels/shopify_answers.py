@@ -180,6 +180,8 @@ def _throttle_ms(cost: Mapping[str, Any]) -> int:
 
 def _mutation(rows: Sequence[Row], data: Any) -> Answer:
     errors = data["inventorySetQuantities"]["userErrors"]
+    if not isinstance(errors, list):
+        raise TypeError("userErrors is no list")
     if not errors:
         return all_rows(Delivered(), rows)
     verdicts: list[Verdict] = [Again()] * len(rows)

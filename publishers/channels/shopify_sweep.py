@@ -117,6 +117,8 @@ def _bulk(account: Account) -> Sweep:
     finished = yield from _finished(account, str(run["bulkOperation"]["id"]))
     if isinstance(finished, Swept):
         return finished
+    if not finished.get("url") and str(finished.get("objectCount") or 0) != "0":
+        return Swept(seen=(), err=f"{finished.get('objectCount')!s:.40} objects are in no file")
     body = yield from download(str(finished.get("url") or ""), finished.get("fileSize"))
     if isinstance(body, str):
         return Swept(seen=(), err=body)

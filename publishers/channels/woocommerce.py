@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from publishers.channels import woocommerce_answers, woocommerce_pause, woocommerce_reads
-from publishers.channels.woocommerce_reads import ROOT, variation
+from publishers.channels.woocommerce_answers import variation
+from publishers.channels.woocommerce_reads import ROOT
 from publishers.kind import Bulk, Conversation, Sweep
 from publishers.limiter import Window
 from publishers.push import READ, TELL, Account, Answer, Delivered, Request, Row, only_pauses

@@ -25,9 +25,11 @@ from publishers.push import (
     Throttled,
     Verdict,
     all_rows,
+    only_pauses,
     retry_after_ms,
     split,
 )
+from schemas.channel_records import Listing
 
 THROTTLE_MS = 5_000
 """The wait where a throttling answer names none."""
@@ -79,22 +81,43 @@ def classify(rows: Sequence[Row], response: Response) -> Answer:
         return to_all(refused, rows)
     try:
         updated = orjson.loads(response.body)["update"]
-        return Answer(verdicts=tuple(_row(updated, i) for i in range(len(rows))))
+        return Answer(verdicts=tuple(_row(row, updated, i) for i, row in enumerate(rows)))
     except UNREADABLE as error:
         return all_rows(unreadable(error), rows)
 
 
-def _row(updated: list[dict[str, object]], index: int) -> Verdict:
+def _row(row: Row, updated: list[dict[str, object]], index: int) -> Verdict:
     if index >= len(updated):
         return Retry("the answer has no such row", unsure=True)
     error = updated[index].get("error")
+    if error is None:
+        return _done(row, updated[index])
     if not isinstance(error, dict):
-        kept = updated[index].get("manage_stock", True) is True
-        return Delivered() if kept else Rejected("the shop keeps no stock for this product: its number says nothing")
+        return Retry(f"an error in words that we do not know: {error!r:.200}", unsure=True)
     reason = f"{error.get('code', '')}: {error.get('message', '')!s:.300}"
     data = error.get("data")
     status = data.get("status", 400) if isinstance(data, dict) else 400
-    return Retry(reason, unsure=True) if status == 429 or status >= 500 else Rejected(reason)
+    passing = type(status) is int and (status == 429 or status >= 500)
+    return Retry(reason, unsure=True) if passing else Rejected(reason)
+
+
+def _done(row: Row, shown: Mapping[str, object]) -> Verdict:
+    """Judge what the shop shows of a product that it says to have changed."""
+    name = variation(row.listing) or row.listing.ids["product"]
+    if str(shown.get("id", name)) != name:
+        return Retry("the answer's row is another product's", unsure=True)
+    if shown.get("manage_stock", True) is not True:
+        return Rejected("the shop keeps no stock for this product: its number says nothing")
+    number = shown.get("stock_quantity", row.quantity)
+    if number != row.quantity and not only_pauses(row):
+        return Retry(f"told {row.quantity}, the shop shows {number!r:.40}", unsure=True)
+    return Delivered()
+
+
+def variation(listing: Listing) -> str | None:
+    """Return the variation's id; WooCommerce's own order lines write 0 for none."""
+    name = listing.ids.get("variation", "0")
+    return None if name == "0" else name
 
 
 def _no_answer(response: Response) -> Verdict:

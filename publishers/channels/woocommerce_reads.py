@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from publishers.channels.woocommerce_answers import listed, to_all
+from publishers.channels.woocommerce_answers import listed, to_all, variation
 from publishers.kind import Conversation, Seen, Sweep, Swept
 from publishers.push import (
     READ,
@@ -51,12 +51,6 @@ PAGES_MAX = 5_000
 
 Rows = list[dict[str, Any]]
 Reading = Generator[Request, Response, Swept | None]
-
-
-def variation(listing: Listing) -> str | None:
-    """Return the variation's id; WooCommerce's own order lines write 0 for none."""
-    name = listing.ids.get("variation", "0")
-    return None if name == "0" else name
 
 
 def get(path: str, bucket: str, **query: str | int) -> Request:

@@ -63,7 +63,8 @@ class Shop:
         told = {row.listing.listing_id: row.quantity for row in call.rows}
         self.calls.append(("tell", told))
         self.numbers.update(told)
-        return Response(status=200, body=orjson.dumps({"update": [{"id": 1} for _ in told]}))
+        asked = orjson.loads(call.request.body)["update"] if call.request.body else [{"id": 1}] * len(told)
+        return Response(status=200, body=orjson.dumps({"update": [{"id": one["id"]} for one in asked]}))
 
 
 @dataclass

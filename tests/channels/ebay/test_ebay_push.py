@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from publishers.channels import ebay as kind
 from publishers.kind import Kind, Swept
-from publishers.push import TELL, TOKEN, Account, Answer, Request, Response, Row
+from publishers.push import TELL, TOKEN, Account, Answer, Delivered, Request, Response, Row
 from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
@@ -41,6 +41,13 @@ def told(*wanted: Row) -> tuple[Request, Any]:
     """Return the call that tells rows, and its items."""
     request = next(kind.tell(wanted, ACCOUNT, "r1"))
     return request, orjson.loads(request.body)["requests"]
+
+
+def test_an_item_without_a_known_offer_is_answered_by_its_sku_alone() -> None:
+    """Then its own entry says it all."""
+    one = row(listing(0, inventory_item="E0"), 5)
+    body = orjson.dumps({"responses": [{"statusCode": 200, "sku": "E0"}]})
+    assert kind.classify([one], Response(status=200, body=body)).verdicts == (Delivered(),)
 
 
 @pytest.mark.parametrize("path", PUSHES, ids=lambda path: path.stem)
