@@ -8,10 +8,10 @@ The others are executed once: their position is committed with the records that 
 
 from collections.abc import Callable, Iterable, Mapping
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.channel_records import PublisherCommand
-from schemas.cluster import now_ms
+from schemas.cluster import ClusterError, now_ms
 from schemas.codec import encode
 from schemas.events import Headers, headers
 from schemas.logs import LIBRARY
@@ -20,6 +20,7 @@ from schemas.topics import publisher_command
 from schemas.words import Command
 
 SENT_WITHIN_S = 30.0
+METADATA_S = 10.0
 COMMANDS = tuple(Command)
 """What the publisher executes."""
 MEANINGS: Mapping[Command, str] = {
@@ -50,7 +51,11 @@ def send(config: Config, channel: str, command: Command, sku: str | None, actor:
 
 
 def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], advance: Advance) -> None:
-    """Write commands in their order and wait until Kafka has them all; raises `UnsentError` if it has not."""
+    """
+    Write commands in their order and wait until Kafka has them all.
+
+    Raises `UnsentError` if it has not, `ClusterError` where their topic is not there.
+    """
     failures: list[str] = []
 
     def written(error: KafkaError | None, _message: Message) -> None:
@@ -59,6 +64,7 @@ def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], 
 
     name = publisher_command(channel)
     producer = Producer(config.kafka.producer(), logger=LIBRARY)
+    _look(config, producer, config.kafka.topic(name))
     for number, record in enumerate(records, start=1):
         producer.produce(
             config.kafka.topic(name),
@@ -74,6 +80,17 @@ def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], 
         failures.append(f"no answer from Kafka at {config.kafka.bootstrap} within {SENT_WITHIN_S:g} s")
     if failures:
         raise UnsentError(f"the command was not written: {failures[0]}")
+
+
+def _look(config: Config, producer: Producer, topic: str) -> None:
+    """Find out at once what a write would take half a minute to fail of."""
+    try:
+        found = producer.list_topics(timeout=METADATA_S).topics
+    except KafkaException as error:
+        why = f"no answer from Kafka at {config.kafka.bootstrap}: {error.args[0].str()}"
+        raise UnsentError(f"the command was not written: {why}") from None
+    if topic not in found:
+        raise ClusterError(f"no topic {topic} in Kafka: `python -m schemas topics --create` makes what is missing")
 
 
 def _headers(name: str, record: PublisherCommand) -> Headers:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from publishers import commands
 from publishers.__main__ import main
 from publishers.commands import COMMANDS, MEANINGS
 from publishers.ledger.explain_cli import told
@@ -92,3 +94,18 @@ def test_a_channel_that_only_sends_orders_is_not_explained() -> None:
     channels = tuple(Channel(name=name, kind=kind, since=0) for name, kind in (("erp", Kind.GENERIC), ("e", Kind.ETSY)))
 
     assert [channel.name for channel in told(Config(kafka=CONFIG.kafka, channels=channels))] == ["e"]
+
+
+def test_a_command_that_nobody_can_take_says_so_soon(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1, with the address that was asked: not half a minute of a producer's patience."""
+    monkeypatch.setattr(commands, "METADATA_S", 0.2)
+    path = tmp_path / "config.toml"
+    path.write_text(
+        '[kafka]\nbootstrap = "127.0.0.1:1"\npartitions = 1\n'
+        '[[channels]]\nname = "shop"\nkind = "woocommerce"\nsince = 2026-11-01T00:00:00Z\nbase_url = "http://shop"\n'
+    )
+
+    assert main(["command", "shop", "enable", "--config", str(path)]) == 1
+    assert "the command was not written: no answer from Kafka at 127.0.0.1:1" in capsys.readouterr().err
