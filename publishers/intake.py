@@ -54,9 +54,22 @@ class Intake:
                 self._listing(item, now)
 
     def _listing(self, item: Item, now: int) -> None:
-        channel, _, listing_id = item.key.decode().partition("|")
-        if channel == self.channel and listing_id:
-            self.controller.listing(listing_id, item.value, item.partition, now)
+        channel, _, listing_id = item.key.decode(errors="replace").partition("|")
+        if channel != self.channel or not listing_id:
+            return
+        if item.value is not None and not self._addressed(item.value):
+            place = f"{item.topic}[{item.partition}]@{item.offset}"
+            log.error("a listing without its channel's own ids is left out", extra={"place": place})
+            return
+        self.controller.listing(listing_id, item.value, item.partition, now)
+
+    def _addressed(self, listing: Listing) -> bool:
+        """Return whether the kind finds in a listing what it is told by: one that has it not must not end each life."""
+        kind = self.controller.setup.kind
+        try:
+            return bool(kind.key(listing)) and kind.group(listing) is not None
+        except LookupError:
+            return False
 
     def _command(self, offset: int, command: PublisherCommand) -> None:
         if self.controller.active:
