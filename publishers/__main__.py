@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from schemas.cluster import ClusterError, check
@@ -124,20 +125,22 @@ def _command(args: argparse.Namespace) -> int:
     return 0
 
 
-def _quietly() -> None:
+def _words(command: str) -> AbstractContextManager[None]:
+    """Return how Kafka's client speaks meanwhile: to a service's log in full, to people once."""
+    if command == "run":
+        return nullcontext()
     from publishers.quiet import for_people
 
-    for_people()
+    return for_people()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 2 where configuration or cluster cannot be used, 130 for Ctrl-C."""
     given = sys.argv[1:] if argv is None else argv
     args = parser(given).parse_args(given)
-    if args.command != "run":
-        _quietly()
     try:
-        code: int = args.run(args)
+        with _words(args.command):
+            code: int = args.run(args)
     except (ConfigError, ClusterError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,6 +2,8 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from schemas.logs import LIBRARY
 
@@ -25,6 +27,12 @@ class Once(logging.Filter):
         return True
 
 
-def for_people() -> None:
-    """Let the client repeat nothing in this process."""
-    LIBRARY.addFilter(Once())
+@contextmanager
+def for_people() -> Iterator[None]:
+    """Let the client repeat nothing meanwhile."""
+    once = Once()
+    LIBRARY.addFilter(once)
+    try:
+        yield
+    finally:
+        LIBRARY.removeFilter(once)
