@@ -60,7 +60,11 @@ class Delivery:
 
     def _address(self, request: Request, headers: Mapping[str, str]) -> tuple[URL, Mapping[str, str]]:
         if request.url:
-            return URL(request.url, encoded=True), request.headers
+            url = URL(request.url, encoded=True)
+            if self._base_url.startswith("https:") and url.scheme != "https":
+                # What a channel names must not lead into our own network, where a cloud's metadata stand open.
+                raise ValueError("not over https, as the channel itself is")
+            return url, request.headers
         return URL(self._base_url + request.path), {**request.headers, **headers}
 
 
