@@ -123,6 +123,8 @@ class Calling:
             # Together with those before it: several rows of a call may be one listing's.
             own = [limited(row.listing) for row in call.rows if row.sku == sku]
             wait = self.limiter.wait(push.TELL, 0, now, [*named, *own])
+            if not wait and not scarce and self.limiter.reserved(push.TELL, now, own):
+                wait = self.picker.spares(sku, now)
             if wait > 0:
                 self.tasks.postpone(sku, since, now + wait, now)
                 del left[sku]

@@ -8,6 +8,9 @@ from publishers.tasks import Tasks
 from publishers.urgency import HOT
 from publishers.work import Call, Purpose, Setup
 
+SCARCE_MS = 5_000
+"""When to look again at a SKU whose listing's last calls of the day are kept: it may have become urgent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Class:
@@ -107,6 +110,11 @@ class Picker:
         """Return whether the SKU has a row that may be told now, or none at all (then it is taken out)."""
         rows = self._due(sku)
         return not rows or not all(self._taken(row) for row in rows)
+
+    def spares(self, sku: str, now: int) -> int:
+        """Return for how many ms a SKU is put off whose listing's calls of the day are scarce; 0 where it is not."""
+        known = all(row.expected is not None for row in self.tasks.book.rows(sku))
+        return SCARCE_MS if known and self._can_wait(sku, now) else 0
 
     def _can_wait(self, sku: str, now: int) -> bool:
         """Return whether nothing is likely to be oversold while the SKU is not told; a 0 is always urgent."""

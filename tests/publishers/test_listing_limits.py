@@ -5,6 +5,7 @@ import pytest
 
 from publishers.channels import ebay
 from publishers.kind import limited
+from publishers.picking import SCARCE_MS
 from publishers.push import TELL, Response
 from publishers.spent_before import Spent, restore
 from publishers.work import Call
@@ -92,3 +93,24 @@ def test_a_day_of_changes_never_revises_a_listing_more_than_250_times(bench: Ben
             bench.answer(call, done(call))
     assert all(told[place + ebay.LIMITS[TELL][1].amount] - told[place] >= DAY_MS for place in range(len(told) - 250))
     assert len(told) > 400
+
+
+def test_the_last_revisions_of_a_listings_day_are_kept_for_what_may_be_oversold(bench: Bench) -> None:
+    """Forty of listing 7's 250 are left: a restock of A waits, the 0 of B is told; A's own 0 comes soon enough."""
+    bench.now += 2_000
+    first = bench.plan()
+    assert isinstance(first, Call)
+    bench.answer(first, done(first))
+    bench.controller.calling.limiter.restore(TELL, bench.now, 1, bench.now, ["7"] * 207)
+    for sku, quantity in (("A", 9), ("B", 0), ("D", 9)):
+        bench.level(sku, quantity)
+    bench.now += 1_000
+    call = bench.plan()
+    assert isinstance(call, Call)
+    assert {row.sku for row in call.rows} == {"B", "D"}
+    bench.answer(call, done(call))
+    bench.level("A", 0)
+    bench.now += SCARCE_MS
+    later = bench.plan()
+    assert isinstance(later, Call)
+    assert {row.sku for row in later.rows} == {"A"}
