@@ -15,6 +15,7 @@ import pytest
 from compose.runner.child import Child
 from compose.runner.processes import HOME
 from schemas import channel_records, records, topics, words
+from schemas.cluster import now_ms
 from tests.integration import test_publisher as base
 
 rig_of = base.rig_of
@@ -22,6 +23,10 @@ SKUS = [f"S{n:02}" for n in range(20)]
 TOKEN = "xoxb-test"
 BRIEF, LONG = "100", "1"
 """A second stands for 10 s, or for 1,000 s."""
+HEALED_MS = 6_000
+"""What stands for 60 s of a brief outage."""
+LATER_PROBES_S = (1.5, 3.5, 6.5, 9.5, 12.5, 15.5, 18.5)
+"""How long after the third failure of a brief outage each probe but the first is due."""
 
 
 @dataclass
@@ -95,19 +100,26 @@ def test_a_short_outage_in_a_flash_sale_leaves_no_trace(sale_of: SaleOf, eventua
     """
     sale = sale_of(BRIEF)
     sale.rig.control("faults", {"outage_s": 60})
+    begun = time.monotonic()
     calls = sale.rig.control("state")["calls"]["calls"]
     for number in range(49, 29, -1):
         sale.sells(number)
         time.sleep(0.05)
         if sale.metric("circuit_open"):
             break
-    assert sale.rig.control("state")["calls"]["calls"] <= calls + 4  # the third failure, and one probe by then
+    tried = sale.rig.control("state")["calls"]["calls"] - calls
+    assert tried <= 4 + sum(time.monotonic() - begun > at_s for at_s in LATER_PROBES_S)  # 3 failures, a probe by then
     for number in range(29, 19, -1):
         sale.sells(number)
         time.sleep(0.1)
     assert sale.metric("circuit_open") == 1
+    cleared = now_ms()
     sale.rig.control("faults", {"clear": True})
-    eventually(lambda: sale.shows(20), timeout_s=6)
+    eventually(lambda: sale.shows(20))
+    rows = sale.rig.read(topics.SYNC_LOG, channel_records.SyncLog)
+    told = {row.sku: row.started_at for row in rows if (row.verdict, row.quantity) == ("delivered", 20)}
+    assert told.keys() == set(SKUS)
+    assert max(told.values()) - cleared <= HEALED_MS  # by the publisher's clock: our own looks are no part of it
     assert (sale.letters(), sale.messages()) == ([], [])
     assert sale.rig.read(topics.SYNC_INCIDENT, channel_records.Incident) == []
 

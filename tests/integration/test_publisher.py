@@ -274,13 +274,18 @@ def test_a_change_is_told_within_a_second(kind: str, rig_of: RigOf, eventually: 
     rig.levels({"HOT": 100})
     rig.start()
     eventually(lambda: rig.shows() == {"HOT": 100})
+    steps = []
     for quantity in range(99, 89, -1):
+        began = time.monotonic()
         rig.levels({"HOT": quantity})
+        rig.shows()
+        steps.append(1_000 * (time.monotonic() - began))
         eventually(partial(rig.show, {"HOT": quantity}))
     eventually(lambda: len(rig.read(topics.SYNC_LOG, channel_records.SyncLog)) >= 11)
     delivered = [row for row in rig.read(topics.SYNC_LOG, channel_records.SyncLog) if row.verdict == "delivered"]
     lags = sorted(row.lag_ms for row in delivered if row.quantity < 100)
-    assert lags[len(lags) // 2] < 500
+    step = sorted(steps)[len(steps) // 2]  # a write to Kafka and a look at the shop: 10 ms, or a busy machine's
+    assert lags[len(lags) // 2] < max(500, 10 * step)
 
 
 @pytest.mark.parametrize("kind", KINDS)
