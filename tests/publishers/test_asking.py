@@ -108,4 +108,4 @@ def test_a_command_that_nobody_can_take_says_so_soon(
     )
 
     assert main(["command", "shop", "enable", "--config", str(path)]) == 1
-    assert "the command was not written: no answer from Kafka at 127.0.0.1:1" in capsys.readouterr().err
+    assert "the command was not written: no answer from Kafka at 127.0.0.1:1: " in capsys.readouterr().err
