@@ -60,7 +60,7 @@ def test_a_number_of_units_that_is_none_is_not_believed(name: str, odd: Any) -> 
     """However it is written, and whatever else the answer says: a record has no place for it."""
     account = Account(alias="1", api_version="2026-10", location="gid://shopify/Location/1", marketplaces=("M",))
     seen = 0
-    for path in sorted((HERE / name / "pushes").glob("read_*.json")):
+    for path in sorted((HERE / name / "pushes").glob("read*.json")):
         case = json.loads(path.read_text(encoding="utf-8"))
         given = [response(one) for one in case.get("responses") or [case["response"]]]
         talk, answers = KINDS[name].read(rows(name, case), account), []
