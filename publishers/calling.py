@@ -180,7 +180,7 @@ class Calling:
     def _drop(self, talk: Talk, now: int) -> None:
         """End a call between two of its requests; its rows are told again."""
         self.talks.drop(talk.call)
-        self.results.take(talk.call, push.all_rows(push.Again(unsure=talk.wrote), talk.call.rows), now)
+        self.results.take(talk.call, push.all_rows(push.Again(unsure=talk.call.wrote), talk.call.rows), now)
 
     def answer(self, call: Call, response: push.Response, now: int) -> push.Answer | Swept | None:
         """Take up a response: how the call has ended, its results in `tasks.out`, or None where it goes on."""

@@ -5,7 +5,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from publishers.brake import HELD
-from publishers.push import Accepted, Again, ChannelDown, Delivered, Rejected, Retry, Row, Shows, Stale, Verdict
+from publishers.push import (
+    Accepted,
+    Again,
+    ChannelDown,
+    Credentials,
+    Delivered,
+    Rejected,
+    Retry,
+    Row,
+    Shows,
+    Stale,
+    Throttled,
+    Verdict,
+)
 from schemas.channel_records import ChannelLevel, Shown
 from schemas.records import DeadLetter
 from schemas.words import Reason, Status
@@ -28,6 +41,8 @@ class Moment:
     """Whether a channel that is down costs an attempt: a probe does not."""
     again: bool = False
     """Whether the call was made twice: then one that was refused as stale may have been carried out the first time."""
+    wrote: bool = False
+    """Whether a request before the last one may have changed something: then being refused closes no intent."""
     reads: bool = False
     """Whether the call only asked: then no answer to it closes an intent but the number itself."""
 
@@ -84,6 +99,7 @@ def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
         return replace(old, sent_version=row.version, request_id=None)
     unsure = isinstance(verdict, Again | Retry | ChannelDown) and verdict.unsure
     unsure = unsure or (isinstance(verdict, Stale) and moment.again)
+    unsure = unsure or (isinstance(verdict, Credentials | Throttled) and moment.wrote)
     return old if unsure or moment.reads else replace(old, request_id=None)
 
 

@@ -74,4 +74,6 @@ class Results:
 
         if call is None:
             return fold.Moment(now=now, due=due)
-        return fold.Moment(now=now, due=due, counts=not call.probe, again=call.again, reads=call.reads)
+        return fold.Moment(
+            now=now, due=due, counts=not call.probe, again=call.again, reads=call.reads, wrote=call.wrote
+        )

@@ -17,15 +17,13 @@ class Talk:
     """
     A call with its conversation; `due` is when its next request may be made, None while one is on its way.
 
-    After `until` it must not be made any more (None: there is no such time).  `wrote` says that one before it may have
-    changed something.
+    After `until` it must not be made any more (None: there is no such time).
     """
 
     call: Call
     conversation: Conversation | Sweep
     due: int | None
     until: int | None = None
-    wrote: bool = False
 
 
 class Talks:
@@ -70,8 +68,8 @@ class Talks:
             del self._talks[call.request_id]
             ended: Answer | Swept = end.value
             return ended
-        talk.wrote = talk.wrote or call.request.method != "GET"
-        talk.call = replace(call, request=request, step=call.step + 1)
+        wrote = call.wrote or call.request.method != "GET"
+        talk.call = replace(call, request=request, step=call.step + 1, wrote=wrote)
         talk.due = now + self._after(request)
         talk.until = now + request.within_ms if request.within_ms else None
         return talk.call

@@ -75,7 +75,8 @@ class Call:
     One call: its rows, since when each SKU waits and which known sales its numbers reflect.
 
     `heard` says the same by SKU as an offset of `order.outcome`, for the record.  `at` is when its intents were written
-    last.  A call may take several requests: `step` counts from 0, and `request` is the one to make now.
+    last.  A call may take several requests: `step` counts from 0, `request` is the one to make now, and `wrote` says
+    that one before it may have changed something.
 
     `probe` tries a channel that was down; `again` is the same call for the second time, because the first was not
     answered.
@@ -92,6 +93,7 @@ class Call:
     again: bool = False
     step: int = 0
     request: Request = NO_REQUEST
+    wrote: bool = False
 
     @property
     def reads(self) -> bool:

@@ -153,3 +153,12 @@ def test_a_feed_that_is_made_is_followed_to_its_end_after_a_stop(bench: Bench) -
     call = next_call(bench, 2_000)
     assert call is not None
     assert call.request.path == "ask"
+
+
+def test_a_feed_that_nobody_may_ask_after_leaves_its_numbers_open(bench: Bench) -> None:
+    """Its secrets are gone, not what it does: a level that comes back to the old number is told all the same."""
+    feeds(bench)
+    call = next_call(bench, 2 * MINUTE)
+    assert call is not None
+    bench.controller.withheld(call, "a secret is missing", bench.now)
+    assert {bench.record(sku).listings[sku].request_id for sku in "ABC"} == {call.request_id}
