@@ -224,13 +224,13 @@ class Calling:
 
     def _weather(self, call: Call, answer: push.Answer, now: int) -> None:
         """Let the answer correct the limits, the circuit and the gate."""
-        verdict = answer.verdicts[0]
-        if isinstance(verdict, push.Throttled):
-            self.limiter.throttled(call.request.bucket, verdict.after_ms, now)
-        if isinstance(verdict, push.ChannelDown):
-            self.circuit = circuit.failed(self.circuit, verdict.reason, now, self.setup.scale)
-        if isinstance(verdict, push.Credentials):
-            self.refused = verdict.reason
+        for verdict in {type(verdict): verdict for verdict in answer.verdicts}.values():
+            if isinstance(verdict, push.Throttled):
+                self.limiter.throttled(call.request.bucket, verdict.after_ms, now)
+            if isinstance(verdict, push.ChannelDown):
+                self.circuit = circuit.failed(self.circuit, verdict.reason, now, self.setup.scale)
+            if isinstance(verdict, push.Credentials):
+                self.refused = verdict.reason
 
     def _try_once_more(self, call: Call, response: push.Response) -> bool:
         """

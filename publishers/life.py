@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from confluent_kafka import KafkaException
@@ -36,6 +37,8 @@ FRESH_MS = 2_000
 An intent older than this and than half a call is written again before its call: a process that was paused finds out
 that it is fenced.  A new owner waits for a whole call, and a slow commit must not lead to ever more intents.
 """
+WRITTEN_AT_ONCE = 20_000
+"""Most records of a transaction: a million of them would not be written before it is timed out."""
 SLICE = 2_000
 """Records that are taken up before the loop looks up again."""
 STANDBY_S = 1.0
@@ -216,7 +219,10 @@ class Life:
         if journal is None or (not records and done is None):
             return
         self.controller.tasks.out, self.intake.done = [], None
-        await self._in_thread(lambda: journal.commit(records, done, lambda: self.parts.membership.group))
+        while len(records) > WRITTEN_AT_ONCE:
+            first, records = records[:WRITTEN_AT_ONCE], records[WRITTEN_AT_ONCE:]
+            await self._in_thread(partial(journal.commit, first, None, lambda: self.parts.membership.group))
+        await self._in_thread(partial(journal.commit, records, done, lambda: self.parts.membership.group))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from publishers.book import SETTLE_MS
-from publishers.push import TELL, Response
+from publishers.push import TELL, Answer, Delivered, Response, Throttled
 from publishers.work import Call, Gate
 from schemas.settings import Rules
 from schemas.words import Command, Reason, Result, Status
@@ -234,6 +234,15 @@ def test_throttling_costs_no_attempt_and_is_waited_out(bench_of: Any) -> None:
     assert bench.work() == 1
     assert bench.shop.numbers["A"] == 2
     assert [row.verdict for row in bench.log()] == ["throttled", "delivered"]
+
+
+def test_one_throttled_row_among_others_is_the_channel_s_wish(bench_of: Any) -> None:
+    """A call of several requests may be throttled at its last."""
+    bench = bench_of("woocommerce", {"A": 1, "B": 1})
+    bench.level("A", 2)
+    bench.level("B", 2)
+    bench.controller.calling._weather(bench.plan(), Answer(verdicts=(Delivered(), Throttled(5_000))), bench.now)
+    assert bench.controller.calling.limiter.silent_until(TELL) == bench.now + 5_000
 
 
 def test_what_the_channel_says_of_the_budget_counts(bench_of: Any) -> None:

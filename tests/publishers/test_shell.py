@@ -187,3 +187,22 @@ async def test_a_request_that_dies_of_anything_ends_the_life() -> None:
     await wake.wait()
     with pytest.raises(RuntimeError, match="a bug of ours"):
         list(sending.drain())
+
+
+async def test_very_many_records_are_written_in_several_transactions(bench_of: Any) -> None:
+    """The commands' position goes with the last of them: what they led to is written before."""
+    bench, commits = bench_of("woocommerce", {}), list[tuple[int, int | None]]()
+    parts = SimpleNamespace(
+        channel="shop",
+        controller=bench.controller,
+        access=None,
+        wake=asyncio.Event(),
+        alarm=SimpleNamespace(load=None),
+        membership=SimpleNamespace(group=None),
+    )
+    life = Life(cast("Parts", parts))
+    record = SimpleNamespace(commit=lambda records, done, _: commits.append((len(records), done)))
+    life._journal = cast("Journal", record)
+    bench.controller.tasks.out, life.intake.done = [cast("Any", n) for n in range(45_000)], 7
+    await life._commit()
+    assert commits == [(20_000, None), (20_000, None), (5_000, 7)]
