@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip what is marked `long` unless it is asked for; see that what needs the servers stays together."""
     for item in items:
         if SERVERS & set(getattr(item, "fixturenames", ())) and group(item.nodeid) == item.nodeid:
-            raise pytest.UsageError(f"{item.nodeid} uses the run's servers: its place is in tests/integration")
+            raise pytest.UsageError(f"{item.nodeid} uses the run's servers: name its module in tests.grouping")
     if not config.getoption("--long"):
         skip = pytest.mark.skip(reason="takes minutes: run with --long")
         for item in items:

@@ -6,7 +6,12 @@ Groups follow from the modules' places: pytest-xdist 3.8 writes those of its own
 
 from xdist.scheduler import LoadScopeScheduling
 
-MODULES = ("tests/integration/", "tests/scale/test_scale.py")
+MODULES = (
+    "tests/integration/",
+    "tests/processor/test_handover.py",
+    "tests/processor/test_revival.py",
+    "tests/scale/test_scale.py",
+)
 """Modules here have a broker's topics, a wheel or a long run in common."""
 BREAKING = ("tests/chaos/test_chaos.py", "tests/faults/test_processor_faults.py")
 """These load the machine: never two of them at once."""
