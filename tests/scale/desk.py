@@ -10,7 +10,7 @@ from publishers.channels import KINDS
 from publishers.controller import Controller
 from publishers.limiter import Window
 from publishers.push import Accepted, Account, Answer, Delivered, Response
-from publishers.work import Call, Gate, Setup
+from publishers.work import Call, Gate, Purpose, Setup
 from schemas.channel_records import ChannelLevel, Listing, Shown, Watermark
 from schemas.records import DeadLetter, OrderOutcome, StockLevel
 from schemas.settings import Order, Rules
@@ -85,13 +85,13 @@ class Desk:
         self.controller.activate(self.clock.now)
         self.wake(self.clock.now)
 
-    def level(self, level: StockLevel) -> None:
-        """Hear of a level."""
+    def level(self, level: StockLevel, *, hot: bool) -> None:
+        """Hear of a level; `hot` says for the watch whether its SKU was sold a moment ago."""
         if level.sku in self.shop.listings:
             self.controller.level(level, self.clock.now)
             tasks = self.controller.tasks
             waits, open_ = level.sku in tasks.queue, level.sku in tasks.busy
-            self.watch.changed(level.sku, level.version, self.clock.now, waits=waits, open_=open_)
+            self.watch.changed(level.sku, level.version, self.clock.now, hot=hot, waits=waits, open_=open_)
             self.wake(self.clock.now)
 
     def _waits(self, sku: str) -> bool:
@@ -134,10 +134,17 @@ class Desk:
             if isinstance(step, Call):
                 self._send(step)
             elif step > 0:
-                self.watch.rests(len(self.controller.tasks.queue), self.controller.tasks.queue.count(now), now)
+                self._rests()
                 self.wake(now + step)
                 return
         raise RuntimeError(f"{self.shop.kind}: the controller never comes to rest")
+
+    def _rests(self) -> None:
+        """Note what waits; what is about to go in bulk, within a second, does not wait for single calls."""
+        queue, bulk = self.controller.tasks.queue, KINDS[self.shop.kind].BULK
+        open_ = any(talk.call.purpose is Purpose.BULK for talk in self.controller.calling.talks)
+        waiting = 0 if bulk is not None and not open_ and len(queue) >= bulk.least else len(queue)
+        self.watch.rests(waiting, queue.count(self.clock.now), self.clock.now)
 
     def _written(self) -> None:
         self.dead += sum(isinstance(one, DeadLetter) for one in self.controller.tasks.out)

@@ -7,7 +7,7 @@ from schemas.records import Cause, OrderOutcome, StockLevel
 from schemas.words import CauseKind, Policy, Result
 from tests.scale.scenario import START_MS, Item, Shopper
 
-WEEK_MS = 7 * 24 * 3_600_000
+HOT_MS = 60_000
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Hub:
 
     levels: dict[str, StockLevel] = field(default_factory=dict)
     oversold: dict[str, int] = field(default_factory=dict)
+    sold_at: dict[str, int] = field(default_factory=dict)
     orders: int = 0
 
     def stock(self, item: Item) -> StockLevel:
@@ -39,6 +40,10 @@ class Hub:
         self.levels[item.sku] = level
         return level
 
+    def hot(self, sku: str, now: int) -> bool:
+        """Return whether the SKU was sold within the last minute."""
+        return self.sold_at.get(sku, 0) > now - HOT_MS
+
     def count(self, item: Item, now: int) -> StockLevel:
         """Take up a count (on sale: a few more units); returns the new level."""
         old = self.levels[item.sku]
@@ -52,6 +57,7 @@ class Hub:
     def order(self, shopper: Shopper, now: int) -> tuple[StockLevel | None, OrderOutcome]:
         """Take up an order of one unit; returns the new level (None: it stays) and the decision."""
         self.orders += 1
+        self.sold_at[shopper.sku] = now
         old = self.levels[shopper.sku]
         order_id = f"{shopper.channel}_{self.orders}_1"
         left = old.quantity or 0

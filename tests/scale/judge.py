@@ -15,11 +15,11 @@ class Watch:
     One channel as seen from outside the publisher: when which level was heard of, sent, and taken by the channel.
 
     Times are in ms.  `behind` has the versions that a hot SKU's channel has not been brought to, and `hot_lags` how
-    long each took; `unsent` has those of any SKU that no call has told yet, and `waits` how long that took.  `held` has
-    those of a SKU that is in an open call.
+    long each took, of those on sale; `unsent` has those of any SKU that no call has told yet, and `waits` how long that
+    took.  `held` has those of a SKU that is in an open call.
     """
 
-    hot: Collection[str]
+    on_sale: Collection[str]
     behind: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
     unsent: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
     held: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
@@ -31,15 +31,16 @@ class Watch:
     longest_queue: int = 0
     backlogs: list[list[int]] = field(default_factory=list)
 
-    def changed(self, sku: str, version: int, now: int, *, waits: bool, open_: bool) -> None:
+    def changed(self, sku: str, version: int, now: int, *, hot: bool, waits: bool, open_: bool) -> None:
         """
-        Note that a level was heard of; one that differs in nothing (neither waits nor is in an open call) ends all.
+        Note that a level was heard of, of a SKU that is `hot`: sold a moment ago.
 
-        A SKU that is in an open call (a feed takes minutes) waits its turn from the end of that call on (`ended`).
+        One that differs in nothing (neither waits nor is in an open call) ends all.  A SKU that is in an open call (a
+        feed takes minutes) waits its turn from the end of that call on (`ended`).
         """
         self.newest[sku] = version
         (self.held if open_ else self.unsent).setdefault(sku, deque()).append((version, now))
-        if sku in self.hot:
+        if hot:
             self.behind.setdefault(sku, deque()).append((version, now))
             self.hot_behind.add(sku)
         if not waits and not open_:
@@ -62,7 +63,8 @@ class Watch:
 
     def in_step(self, sku: str, version: int, now: int) -> None:
         """Note that the channel has taken it."""
-        self.hot_lags.extend(now - at for at in _passed(self.behind.get(sku), version))
+        lags = [now - at for at in _passed(self.behind.get(sku), version)]
+        self.hot_lags.extend(lags if sku in self.on_sale else ())
         if not self.behind.get(sku):
             self.hot_behind.discard(sku)
 

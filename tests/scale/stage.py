@@ -94,8 +94,8 @@ def _pace(shop: Shop, items: int) -> Pace:
     if shop.kind == "etsy":  # a listing is read and written
         return Pace(purse="tell", rate=rate, hot=rate / 2, backlog=rate / 2)
     if shop.kind == "amazon":
-        # What is calm goes by feed, 25,000 at once; what is not is told one by one.
-        return Pace(purse="patchListingsItem", rate=rate, hot=rate, backlog=25_000 / 120)
+        # What is calm goes by feed; what is not is told one by one.
+        return Pace(purse="patchListingsItem", rate=rate, hot=rate, backlog=rate)
     groups = len({listing.ids["product"] for listing in shop.listings.values() if "variation" in listing.ids})
     simple = sum("variation" not in listing.ids for listing in shop.listings.values())
     return Pace(purse="tell", rate=rate, hot=rate, backlog=rate * items / (groups + simple / 100))
@@ -113,7 +113,7 @@ class Stage:
         """Set up the channels, in step with the levels before the change."""
         items, seed = self.scenario.items, self.scenario.seed
         self.clock, self.hub = Clock(START_MS), Hub()
-        self.hot = {item.sku for item in items if item.hot}
+        self.on_sale = {item.sku for item in items if item.hot}
         levels = {item.sku: self.hub.stock(item) for item in items}
         self.desks: dict[str, Desk] = {}
         for kind in self.only:
@@ -121,7 +121,7 @@ class Stage:
             shop.vendor.numbers.update(
                 {one.listing_id: levels[sku].quantity or 0 for sku, one in shop.listings.items()}
             )
-            desk = Desk(shop, self.order, self.clock, Watch(hot=self.hot), seed)
+            desk = Desk(shop, self.order, self.clock, Watch(on_sale=self.on_sale), seed)
             desk.load(levels)
             self.desks[kind] = desk
 
@@ -140,7 +140,7 @@ class Stage:
             "order": str(self.order),
             "orders": self.hub.orders,
             "oversold": sum(self.hub.oversold.values()),
-            "oversold_hot": sum(units for sku, units in self.hub.oversold.items() if sku in self.hot),
+            "oversold_hot": sum(units for sku, units in self.hub.oversold.items() if sku in self.on_sale),
             "channels": {kind: self._judged(desk) for kind, desk in self.desks.items()},
         }
 
@@ -149,11 +149,13 @@ class Stage:
             self._publish(self.hub.count(item, self.clock.now), None)
 
     def _publish(self, level: StockLevel | None, outcome: OrderOutcome | None) -> None:
+        now = self.clock.now
+        hot = level is not None and self.hub.hot(level.sku, now)
         for desk in self.desks.values():
             if level is not None:
-                self.clock.at(self.clock.now + LEVEL_MS, lambda desk=desk: desk.level(level))  # type: ignore[misc] # its own desk
+                self.clock.at(now + LEVEL_MS, lambda desk=desk: desk.level(level, hot=hot))  # type: ignore[misc] # its own desk
             if outcome is not None:
-                self.clock.at(self.clock.now + OUTCOME_MS, lambda desk=desk: desk.outcome(outcome))  # type: ignore[misc] # its own desk
+                self.clock.at(now + OUTCOME_MS, lambda desk=desk: desk.outcome(outcome))  # type: ignore[misc] # its own desk
 
     def _shops(self, shopper: Shopper) -> None:
         desk = self.desks.get(shopper.channel)

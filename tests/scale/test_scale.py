@@ -69,24 +69,24 @@ def test_a_call_that_finds_no_points_is_refused_and_does_nothing() -> None:
 
 def test_the_watch_counts_from_the_oldest_change_that_was_not_told() -> None:
     """A call tells all versions up to its own; a SKU in an open call waits from that call's end on."""
-    watch = Watch(hot={"A"})
+    watch = Watch(on_sale={"A"})
     for version, at in ((1, 0), (2, 100)):
-        watch.changed("A", version, at, waits=True, open_=False)
+        watch.changed("A", version, at, hot=True, waits=True, open_=False)
     watch.told("A", 2, 150)
-    watch.changed("A", 3, 160, waits=False, open_=True)
+    watch.changed("A", 3, 160, hot=True, waits=False, open_=True)
     watch.in_step("A", 2, 200)
     watch.ended("A", 200)
     assert (watch.waits, watch.hot_lags, watch.hot_behind) == ([150, 50], [200, 100], {"A"})
     watch.told("A", 3, 240)
     watch.in_step("A", 3, 290)
     assert (watch.waits[-1], watch.hot_lags[-1], watch.hot_behind) == (40, 130, set())
-    watch.changed("A", 4, 300, waits=False, open_=False)
+    watch.changed("A", 4, 300, hot=True, waits=False, open_=False)
     assert (watch.waits[-1], watch.hot_lags[-1], watch.hot_p99(), watch.most_hot_behind) == (0, 0, 200, 1)
 
 
 def test_the_bounds_are_those_of_the_issue() -> None:
     """5 s or 1.2 times the hot SKUs over the rate; 10 s or twice the backlog over the budget."""
-    watch = Watch(hot=())
+    watch = Watch(on_sale=())
     assert (hot_bound_ms(watch, PACE), wait_bound_ms(watch, PACE)) == (5_000, 10_000)
     watch.most_hot_behind, watch.longest_queue = 50, 400
     assert (hot_bound_ms(watch, PACE), wait_bound_ms(watch, PACE)) == (12_000, 80_000)
@@ -94,7 +94,7 @@ def test_the_bounds_are_those_of_the_issue() -> None:
 
 def test_only_the_last_minute_of_a_backlog_is_asked_how_full_the_budget_was() -> None:
     """Of the longest time in which work waited; a shorter backlog says nothing."""
-    watch = Watch(hot=())
+    watch = Watch(on_sale=())
     for due, at in ((1, 0), (0, 5_000), (3, 10_000), (2, 50_000), (0, 90_000), (0, 95_000), (1, 99_000)):
         watch.rests(due, due, at)
     assert watch.backlog(100_000) == (10_000, 90_000)
