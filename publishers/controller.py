@@ -13,6 +13,7 @@ from publishers import push
 from publishers.book import Book
 from publishers.calling import IDLE_MS, Calling
 from publishers.findings import asked
+from publishers.flags import note_retired
 from publishers.hearing import Hearing
 from publishers.kind import Swept
 from publishers.reconcile import Reconciler
@@ -60,7 +61,7 @@ class Controller:
     def _note(self, skus: Iterable[str]) -> None:
         """Write which listings are retired, where there is no call that says so; a channel in shadow writes nothing."""
         if self.active and self.gate is Gate.PUSH:
-            self.tasks.note_retired([*skus])
+            note_retired(self.tasks, [*skus])
 
     def level(self, record: StockLevel, now: int) -> None:
         """Take up a level."""

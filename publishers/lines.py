@@ -14,6 +14,8 @@ from publishers.urgency import HOT
 
 HEAD_START_MS = 1_000
 """What is added to every wait: who comes in just now is served at its danger, and not last."""
+HOT_PATIENCE_MS = 8_000
+"""How long a hot SKU stands back behind more dangerous ones."""
 HOT_LINE = HOT.bit_length()
 
 
@@ -65,13 +67,15 @@ class Lines:
 
         What is told again and again is then told in turns, the dangerous more often: that keeps the sum of weighted
         ages least.  Below the danger of a hot SKU the wait counts no longer than `PATIENCE_MS`: who differs in one
-        number is in no more danger for waiting.
+        number is in no more danger for waiting.  A hot one that has waited for `HOT_PATIENCE_MS`
+        goes before all, by age.
         """
 
-        def urgency(line: int) -> tuple[int, int]:
+        def urgency(line: int) -> tuple[int, int, int]:
             wait = max(0, now - self._lines[line][0].since)
+            late = wait if line >= HOT_LINE and wait >= HOT_PATIENCE_MS else 0
             wait = (wait if line >= HOT_LINE else min(wait, PATIENCE_MS)) + HEAD_START_MS
-            return wait * wait << line, line
+            return late, wait * wait << line, line
 
         line = max(self._standing(), key=urgency, default=None)
         return None if line is None else self._lines[line]

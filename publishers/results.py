@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from publishers import fold, push, retry
 from publishers.answers import hidden_units
+from publishers.flags import undone
 from publishers.hearing import Hearing
 from publishers.tasks import Tasks
-from publishers.work import Call, Setup
+from publishers.work import Call, Purpose, Setup
 from schemas.channel_records import ChannelLevel
 from schemas.words import Status
 
@@ -37,7 +38,15 @@ class Results:
         for row, verdict in zip(call.rows, answer.verdicts, strict=True):
             judged.setdefault(row.sku, []).append((row, verdict))
         for sku, pairs in judged.items():
-            self._result(call, sku, pairs, now)
+            if call.purpose is not Purpose.BULK or sku not in self.tasks.overtaking:
+                self._result(call, sku, pairs, now)
+            if sku not in self.tasks.busy and self.tasks.overtaking.over(sku):
+                self._tell_again(sku, call.since[sku], now)
+
+    def _tell_again(self, sku: str, since: int, now: int) -> None:
+        """A bulk may have put an older number over the one that the SKU was told meanwhile."""
+        self.tasks.book.unknown.update((sku, name) for name in self.tasks.book.listings.get(sku, ()))
+        self.tasks.touch(sku, now, since=since)
 
     def _result(self, call: Call, sku: str, judged: Sequence[tuple[push.Row, push.Verdict]], now: int) -> None:
         book = self.tasks.book
@@ -63,7 +72,7 @@ class Results:
         """Take back what a serial group's other SKUs say of an undo that has been done: it is the group's."""
         for row, verdict in judged:
             if self.setup.kind.SERIAL and row.undo and isinstance(verdict, push.Delivered) and verdict.undo is None:
-                self.tasks.undone(row.listing)
+                undone(self.tasks, row.listing)
 
     def moment(self, now: int, call: Call | None = None) -> fold.Moment:
         """Return when it is, and when the next attempt after the n-th failure would be."""

@@ -8,11 +8,13 @@ from publishers import fold
 from publishers.book import Book, told_version
 from publishers.brake import HELD
 from publishers.demand import Demand
-from publishers.push import ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
+from publishers.overtaking import Overtaking
+from publishers.push import Accepted, ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue
 from publishers.refusals import Refusals
-from publishers.work import Call, Out, Setup
-from schemas.channel_records import ChannelLevel, Listing, Shown
+from publishers.urgency import HOT
+from publishers.work import Call, Out, Purpose, Setup
+from schemas.channel_records import ChannelLevel, Shown
 from schemas.words import Reason, Status
 
 INTENT_MARGIN_MS = 500
@@ -38,6 +40,7 @@ class Tasks:
         self.troubled: dict[Status, set[str]] = {Status.RETRYING: set(), Status.DEAD: set()}
         self.letters: dict[str, set[str]] = {Reason.REJECTED: set(), Reason.LADDER_EXHAUSTED: set()}
         self.busy: set[str] = set()
+        self.overtaking = Overtaking()
         self.groups: set[str] = set()
         self.refusals = Refusals()
         self._not_before: dict[str, int] = {}
@@ -45,14 +48,22 @@ class Tasks:
         self._began = 0
 
     def begin(self, call: Call) -> None:
-        """Note that a call is under way: none of its SKUs goes into the queue before its end, no mate of its group."""
-        self.busy.update(call.since)
+        """
+        Note that a call is under way: none of its SKUs goes into the queue before its end, no mate of its group.
+
+        Of a bulk what is urgent does.
+        """
+        self.overtaking.begin(call)
+        if call.purpose is not Purpose.BULK:
+            self.busy.update(call.since)
         if self.setup.kind.SERIAL:
             self.groups.update(self.setup.kind.group(row.listing) for row in call.rows)
 
     def end(self, call: Call) -> None:
         """Note that a call has ended; its SKUs must be touched now."""
-        self.busy.difference_update(call.since)
+        self.overtaking.end(call)
+        if call.purpose is not Purpose.BULK:
+            self.busy.difference_update(call.since)
         if self.setup.kind.SERIAL:
             self.groups.difference_update(self.setup.kind.group(row.listing) for row in call.rows)
 
@@ -86,25 +97,6 @@ class Tasks:
         if dies:
             self.out.append(fold.dead_letter(self.setup.channel, record))
 
-    def note_retired(self, skus: Iterable[str]) -> None:
-        """Write the flag of listings that were told before it changed: nothing else may ever be said of them."""
-        for sku in skus:
-            observed, listings = self.book.observed.get(sku), self.book.listings.get(sku, {})
-            told = {
-                name: replace(shown, retired=listings[name].retired)
-                for name, shown in (observed.listings.items() if observed else ())
-                if name in listings and listings[name].retired != shown.retired
-            }
-            if observed is not None and told:
-                self.store(replace(observed, listings={**observed.listings, **told}))
-
-    def undone(self, listing: Listing) -> None:
-        """Write that the pause of a serial group is taken back, in the records of all its SKUs."""
-        for name, sku in self.book.siblings(listing).items():
-            observed, shown = self.book.observed.get(sku), self.book.shown(sku, name)
-            if observed is not None and shown.undo is not None:
-                self.store(replace(observed, listings={**observed.listings, name: replace(shown, undo=None)}))
-
     def sample(self) -> list[str]:
         """Return some of the differences in words, for the log of a channel in shadow."""
         rows = (row for sku in islice(self.queue, SAMPLE) for row in self.book.rows(sku))
@@ -114,7 +106,7 @@ class Tasks:
         """Note whose number has to be read, and send a row that was stale again and again to the ladder."""
         place = (row.sku, row.listing.listing_id)
         self.refusals.note(row, verdict)
-        if isinstance(verdict, Shows | Delivered):
+        if isinstance(verdict, Shows | Delivered | Accepted):
             self.book.unknown.discard(place)
         if isinstance(verdict, Delivered):
             self._stale.pop(place, None)
@@ -149,6 +141,8 @@ class Tasks:
             self._not_before[sku] = later
             due = max(due, later)
         urgency = max(self.demand.danger(row, self.book.levels[sku], now) for row in rows)
+        if sku in self.overtaking.fed and urgency < HOT and all(row.quantity > 0 for row in rows):
+            return
         self.queue.offer(sku, urgency, waits, due, self.setup.kind.group(rows[0].listing))
 
     def _newer(self, observed: ChannelLevel) -> bool:

@@ -249,3 +249,21 @@ async def test_feeds_that_amazon_gives_up_end_in_patches(desk: Desk) -> None:
     assert desk.stand.counts["feeds"] == 3
     assert (desk.shows()[8], desk.open()) == (len(MANY), 0)
     assert desk.drifts() == {}
+
+
+async def test_what_is_sold_out_does_not_wait_for_its_feed(desk: Desk) -> None:
+    """It is told at once, and once more when the feed has put its older number there."""
+    desk.level(MANY, 8)
+    await desk.work(5 * SECOND_MS)
+    assert desk.controller.tasks.overtaking.fed == set(MANY)
+    sold, calm = MANY[0], MANY[1]
+    desk.level([sold], 0)
+    desk.level([calm], 7)
+    await desk.work(5 * SECOND_MS)
+    told = [(one.sku, one.quantity) for one in desk.out if isinstance(one, SyncLog)]
+    assert told == [(sold, 0)], "a calm one waits for the feed"
+    await desk.work(10 * MINUTE_MS)
+    assert (desk.shows(), desk.open()) == ({8: len(MANY) - 2, 7: 1, 0: 1, 9: 1}, 0)
+    accepted = [one for one in desk.out if isinstance(one, SyncLog) and one.verdict == "accepted"]
+    assert [one.quantity for one in accepted if one.sku == sold] == [0, 8, 0], "by itself, in the feed, and again"
+    assert (desk.controller.tasks.overtaking.fed, sold in desk.controller.tasks.overtaking) == (set(), False)
