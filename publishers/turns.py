@@ -1,14 +1,14 @@
 """
 When the overdue are served: bounded waiting without slowing a burst of dangerous SKUs.  Pure.
 
-Who has waited longer than `PATIENCE_MS` is overdue and is served by age, whatever its danger: at least every sixth
-place, so that a burst of dangerous SKUs is told in 1.2 times its own time, and every second place once the others are
+Who has waited longer than `PATIENCE_MS` is overdue and is served by age, whatever its danger: at least every eighth
+place, so that a burst of dangerous SKUs is told in 1.15 times its own time, and every second place once the others are
 `LAG` places ahead.  So an overdue SKU with `k` older ones is taken within `2 * (k + 1) + LAG` places.
 """
 
 PATIENCE_MS = 10_000
 """How long a SKU waits before it is overdue."""
-TURN = 6
+TURN = 8
 """Of so many places, at least one goes to the oldest overdue SKU."""
 LAG = 100
 """By how many places the others may be ahead of the overdue before these get every second one."""

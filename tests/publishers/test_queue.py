@@ -40,12 +40,12 @@ def test_who_has_waited_too_long_is_served_by_age_in_turns() -> None:
     queue = WorkQueue()
     queue.offer("old", 3, since=0)
     queue.offer("older", 0, since=-5)
-    for n in range(14):
+    for n in range(16):
         queue.offer(f"hot{n:02}", HOT, since=PATIENCE_MS)
     assert order(queue, PATIENCE_MS - 6, limit=1) == ["hot00"]
     taken = order(queue, PATIENCE_MS)
-    assert [n for n, sku in enumerate(taken) if not sku.startswith("hot")] == [5, 11]
-    assert (taken[5], taken[11]) == ("older", "old")
+    assert [n for n, sku in enumerate(taken) if not sku.startswith("hot")] == [7, 15]
+    assert (taken[7], taken[15]) == ("older", "old")
 
 
 def test_the_overdue_are_served_even_when_nothing_else_waits() -> None:
@@ -161,6 +161,16 @@ def test_only_what_is_hot_grows_more_urgent_without_end() -> None:
     assert order(queue, 60_000, limit=1) == ["hot"]
 
 
+def test_a_hot_sku_stands_back_for_eight_seconds_at_most() -> None:
+    """Then it goes before all that is more dangerous and has waited less, to the ms."""
+    queue = WorkQueue()
+    queue.offer("hot", HOT, since=0)
+    for n in range(3):
+        queue.offer(f"hotter{n}", HOT * 2**20, since=5_000)
+    assert order(queue, 7_999, limit=1) == ["hotter0"]
+    assert order(queue, 8_000, limit=1) == ["hot"]
+
+
 def test_a_danger_offered_again_keeps_its_place_in_the_line() -> None:
     """A SKU that sells on and on is not sent to the end each time."""
     queue = WorkQueue()
@@ -208,7 +218,7 @@ def test_mates_are_looked_for_beside_the_sku_that_they_go_with() -> None:
     for n in range(4 * MATES):
         queue.offer(f"hot{n}", HOT, since=20_000)
         queue.offer(f"calm{n}", 9, since=n)
-    for _ in range(6):
+    for _ in range(8):
         taken = order(queue, 20_000, limit=1)
     assert taken == ["calm0"]
     assert [sku for sku, _ in queue.mates(20_000, 3, lambda sku: "calm" in sku)] == ["calm1", "calm2", "calm3"]
@@ -220,7 +230,7 @@ def test_mates_take_nobodys_turn() -> None:
     queue.offer("old", 0, since=0)
     for n in range(100):
         queue.offer(f"hot{n}", HOT, since=PATIENCE_MS)
-    for _ in range(5):
+    for _ in range(7):
         assert order(queue, PATIENCE_MS, limit=1) != ["old"]
         assert len(queue.mates(PATIENCE_MS, 9, lambda sku: sku != "old")) == 9
     assert order(queue, PATIENCE_MS, limit=1) == ["old"]

@@ -26,12 +26,17 @@ class Waiting:
         """Return the first letter; a number stands for no group."""
         return "" if self.sku[0].isdigit() else self.sku[0]
 
-    def urgency(self, now: int) -> tuple[int, int, int, int]:
-        """Return the sort key of danger (a power of two) times squared wait (1 s more, calm: at most 11 s)."""
+    def urgency(self, now: int) -> tuple[int, ...]:
+        """
+        Return the sort key: danger (a power of two) times squared wait (1 s more, calm: at most 11 s).
+
+        Before all those that are hot and have waited for 8 s, by age.
+        """
         power = len(f"{self.danger:b}") if self.danger else 0
         wait = max(0, now - self.since)
+        late = wait if self.danger >= 2**16 and wait >= 8_000 else 0
         wait = (wait if self.danger >= 2**16 else min(10_000, wait)) + 1_000
-        return (-wait * wait * 2**power, -power, self.since, self.arrival)
+        return (-late, -wait * wait * 2**power, -power, self.since, self.arrival)
 
 
 @dataclass
@@ -77,14 +82,14 @@ class Model:
             chosen = due[0]
             if now - oldest.since >= 10_000:
                 all_late = now - due[0].since >= 10_000
-                by_age = self.ahead > 0 if all_late else (self.ahead >= 100 or self.row == 5)
+                by_age = self.ahead > 0 if all_late else (self.ahead >= 100 or self.row == 7)
                 chosen = oldest if by_age else chosen
                 self.row = 0 if by_age else self.row + 1
                 self.ahead = max(0, self.ahead - 1) if by_age else self.ahead + 1
             else:
                 self.row = self.ahead = 0
             self.waiting.remove(chosen)
-            self.served = chosen.urgency(now)[1]
+            self.served = chosen.urgency(now)[2]
             taken.append((chosen.sku, chosen.since))
         return taken
 
@@ -92,8 +97,8 @@ class Model:
         """Return the mates: a group by danger and age; without one the line that was served last, then all."""
         if group:
             mates = [one for one in self.due(now) if one.group == group]
-            return sorted(mates, key=lambda one: (one.urgency(now)[1], one.since, one.arrival))
-        beside = [one for one in self.due(now) if one.urgency(now)[1] == self.served]
+            return sorted(mates, key=lambda one: (one.urgency(now)[2], one.since, one.arrival))
+        beside = [one for one in self.due(now) if one.urgency(now)[2] == self.served]
         return beside + [one for one in self.due(now) if one not in beside]
 
     def remove(self, found: Iterable[Waiting]) -> list[tuple[str, int]]:
@@ -134,8 +139,8 @@ def test_the_queue_gives_what_a_sorted_list_gives(moves: list[tuple[object, ...]
                 found = queue.mates(now, limit, lambda _: True, group)
                 assert found == model.remove(model.mates(now, group)[:limit])
             case ("calm", int(limit)):
-                calm = sorted(model.due(now), key=lambda one: (-one.urgency(now)[1], one.since, one.arrival))
-                model.served = calm[:limit][-1].urgency(now)[1] if calm else model.served
+                calm = sorted(model.due(now), key=lambda one: (-one.urgency(now)[2], one.since, one.arrival))
+                model.served = calm[:limit][-1].urgency(now)[2] if calm else model.served
                 assert queue.take_calm(now, limit, lambda _: True) == model.remove(calm[:limit])
             case ("wait", int(wait)):
                 now += wait

@@ -16,12 +16,12 @@ def test_nobody_is_served_by_age_before_the_time() -> None:
     assert not turns.aged(None, None, NOW)
 
 
-def test_a_burst_of_urgent_skus_gives_up_every_sixth_place() -> None:
-    """Fifty urgent places are over within 1.2 times their number."""
+def test_a_burst_of_urgent_skus_gives_up_every_eighth_place() -> None:
+    """Fifty urgent places are over within 1.15 times their number."""
     turns = Turns()
-    served = [turns.aged(FRESH, OVERDUE, NOW) for _ in range(60)]
+    served = [turns.aged(FRESH, OVERDUE, NOW) for _ in range(57)]
     assert served.count(False) == 50
-    assert [n for n, aged in enumerate(served) if aged] == list(range(TURN - 1, 60, TURN))
+    assert [n for n, aged in enumerate(served) if aged] == list(range(TURN - 1, 57, TURN))
 
 
 def test_urgent_skus_without_end_get_half_of_the_places() -> None:
@@ -35,9 +35,9 @@ def test_urgent_skus_without_end_get_half_of_the_places() -> None:
 def test_what_the_overdue_are_behind_is_made_good_when_all_are_overdue() -> None:
     """No burst is slowed by it then; after that the two orders take turns."""
     turns = Turns()
-    for _ in range(12):
+    for _ in range(16):
         turns.aged(FRESH, OVERDUE, NOW)
-    assert [turns.aged(OVERDUE, OVERDUE, NOW) for _ in range(12)] == [True] * 8 + [False, True, False, True]
+    assert [turns.aged(OVERDUE, OVERDUE, NOW) for _ in range(16)] == [True] * 12 + [False, True, False, True]
 
 
 @given(st.integers(0, 40), st.lists(st.booleans(), max_size=400), st.lists(st.booleans(), max_size=400))
