@@ -9,7 +9,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from publishers.lines import Heap, Lines, Place, compact, first
+from publishers.lines import HOT_LINE, Heap, Lines, Place, compact, first
 from publishers.turns import Turns
 
 LOOK = 1_000
@@ -194,7 +194,8 @@ class WorkQueue:
     def _next(self, now: int) -> Heap | None:
         """Return the heap whose first place is served next: the most urgent line, or in their turns the overdue."""
         urgent, oldest = self._lines.urgent(now), first(self._by_age, self._valid)
-        aged = self._turns.aged(urgent[0].since if urgent else None, oldest.since if oldest else None, now)
+        hot = urgent is not None and urgent[0].line >= HOT_LINE
+        aged = self._turns.aged(oldest.since if oldest else None, now, hot=hot)
         return self._by_age if aged else urgent
 
     def _wake(self, now: int) -> None:

@@ -81,8 +81,8 @@ class Model:
             oldest = min(due, key=lambda one: (one.since, one.arrival))
             chosen = due[0]
             if now - oldest.since >= 10_000:
-                all_late = now - due[0].since >= 10_000
-                by_age = self.ahead > 0 if all_late else (self.ahead >= 100 or self.row == 7)
+                calm = due[0].danger < 2**16
+                by_age = self.ahead > 0 if calm else (self.ahead >= 100 or self.row == 7)
                 chosen = oldest if by_age else chosen
                 self.row = 0 if by_age else self.row + 1
                 self.ahead = max(0, self.ahead - 1) if by_age else self.ahead + 1
