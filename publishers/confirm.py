@@ -13,7 +13,7 @@ from schemas.channel_records import ChannelLevel, Shown
 PATIENCE_MS = 900_000
 """How long an accepted number may take to show before it is told again."""
 ANXIOUS = 3
-"""After how many times the kind's usual time a 0 that does not show is told again."""
+"""After how many times the kind's usual time a number is told again for which the channel sells what there is not."""
 WAIT_MAX_MS = 120_000
 """The longest wait between two looks at one."""
 PERIOD_MIN_MS = 1_000
@@ -104,5 +104,5 @@ class Confirmations:
         return (shown.accepted_at or 0) + max(self._patience_ms, 2 * self._applies_ms)
 
     def anxious_until(self, shown: Shown) -> int:
-        """Return the same for a 0: meanwhile the channel sells what there is not, telling it twice harms nothing."""
+        """Return the same where the channel meanwhile sells what there is not: telling it twice harms nothing."""
         return min(self.patient_until(shown), (shown.accepted_at or 0) + ANXIOUS * self._applies_ms)

@@ -50,7 +50,7 @@ class Known:
     where that is nobody's business (never stocked).  `moved_at` is when its level changed last: sales after the look
     are in `expected`, and a look before them cannot be held against it.  With `several` listings on this channel, each
     keeps a number of its own and a sale has lowered one of them.  `patient_until` is when an accepted number must show,
-    `anxious_until` when a 0 must.
+    `anxious_until` when one must for which the channel meanwhile sells what there is not.
     """
 
     shown: Shown
@@ -161,7 +161,7 @@ def _accepted(known: Known, look: Look, first: Suspect | None, through: int) -> 
     new, old, quantity = known.expected, known.told.before, look.quantity
     if quantity is not None and quantity == new:
         return Applied()
-    if look.at < (known.anxious_until if new == 0 and quantity else known.patient_until):
+    if look.at < (known.anxious_until if _oversells(known, quantity) else known.patient_until):
         return NotYet()
     if quantity is None or new is None or quantity == old:
         return Drifted(DriftCause.NOT_APPLIED)
@@ -169,6 +169,19 @@ def _accepted(known: Known, look: Look, first: Suspect | None, through: int) -> 
         beside = old is None or quantity > max(old, new)
         return Drifted(_cause(known, quantity, DriftCause.EDITED) if beside else DriftCause.NOT_APPLIED)
     return _less(known, quantity, look.at, first, through)
+
+
+def _oversells(known: Known, quantity: int | None) -> bool:
+    """
+    Return whether to wait for an accepted number sells what there is not.
+
+    So it does for a 0, and where the channel shows neither the newest number nor the one that was confirmed: it has
+    applied another one since, two writes may have overtaken one another, and then nothing more is to come.
+    """
+    new, confirmed = known.expected, known.shown.shown
+    if quantity is None or new is None or quantity <= new:
+        return False
+    return new == 0 or confirmed is None or quantity not in (confirmed, confirmed - _sold(known))
 
 
 def _less(known: Known, quantity: int, at: int, first: Suspect | None, through: int) -> Finding:
@@ -188,12 +201,17 @@ def _cause(known: Known, quantity: int, otherwise: DriftCause = DriftCause.MISSE
 
     Sales since lower an old number as they lower a new one.
     """
-    told, sold = known.told, (_told(known.shown) or 0) - (known.expected or 0)
+    told, sold = known.told, _sold(known)
     if told.before is not None and quantity in (told.before, told.before - sold):
         return DriftCause.OVERWRITTEN if told.seen else DriftCause.NOT_APPLIED
     if any(quantity in (number, number - sold) for number in told.older):
         return DriftCause.OVERWRITTEN
     return otherwise
+
+
+def _sold(known: Known) -> int:
+    """Return how many units were sold since it was told last."""
+    return (_told(known.shown) or 0) - (known.expected or 0)
 
 
 def _told(shown: Shown) -> int | None:

@@ -1,6 +1,7 @@
 """One real Kafka and one real PostgreSQL for each process of a run, started when its first test asks for them."""
 
 import asyncio
+import logging
 import secrets
 import sys
 import time
@@ -35,6 +36,18 @@ EVENTUALLY_S = 20.0
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`."""
     parser.addoption("--long", action="store_true", help="also run the tests that take minutes")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a command's `main` has set up: its handler writes to a standard error that ends with its test."""
+    root, library = logging.getLogger(), logging.getLogger("librdkafka")
+    handlers, levels = list(root.handlers), (root.level, library.level)
+    yield
+    if root.handlers != handlers:
+        root.handlers[:] = handlers
+        root.setLevel(levels[0])
+        library.setLevel(levels[1])
 
 
 SERVERS = frozenset({"kafka", "postgres"})

@@ -161,6 +161,7 @@ ACCEPTED = replace(
     shown=Shown(shown=14, shown_at=500, sent=10, sent_at=1_000, accepted_at=1_100),
     told=Told(before=14),
     patient_until=60_000,
+    anxious_until=60_000,
 )
 IN_TIME, TOO_LATE = 50_000, 60_000
 
@@ -183,6 +184,19 @@ def test_a_0_that_was_accepted_has_less_time() -> None:
     assert judge(zero, look(14, 20_000)) == Drifted(DriftCause.NOT_APPLIED)
     assert judge(zero, look(0, 20_000)) == Applied()
     assert judge(replace(ACCEPTED, anxious_until=3_000), look(14, 20_000)) == NotYet()
+
+
+def test_writes_that_overtook_one_another_have_less_time() -> None:
+    """What was told in between shows: the newest came before it, or is lost; the old one less a sale proves nothing."""
+    between = replace(ACCEPTED, anxious_until=3_000, told=Told(before=12, older=(12, 14)))
+    assert judge(between, look(12, 20_000)) == Drifted(DriftCause.NOT_APPLIED)
+    assert judge(between, look(12, 6_200)) == Drifted(DriftCause.NOT_APPLIED)
+    assert judge(replace(between, anxious_until=6_201), look(12, 6_200)) == NotYet()
+    sold = replace(between, expected=8, wanted=8)
+    assert judge(sold, look(14, 20_000)) == NotYet()
+    assert judge(sold, look(12, 20_000)) == NotYet()
+    assert judge(sold, look(13, 20_000)) == Drifted(DriftCause.EDITED)
+    assert judge(between, look(9, 20_000)) == NotYet()
 
 
 @pytest.mark.parametrize(
