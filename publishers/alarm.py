@@ -75,7 +75,8 @@ class Alarm:
     def measure(self, metrics: Metrics, now: int) -> None:
         """Say what is open, and what nobody has been told of."""
         opened = [kind for kind in IncidentKind if self.incidents.open(kind) is not None]
-        metrics.incidents(opened, sum(1 for _ in self.incidents.untold(now)), refused=self.fault is not None)
+        untold = sum(1 for _ in self.incidents.untold(now))
+        metrics.incidents(opened, untold, refused=self.fault is not None, by_slack=self._messenger.refused)
 
     async def end(self) -> None:
         """Stop telling; what is left is told by the next owner."""

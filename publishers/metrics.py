@@ -60,6 +60,7 @@ class Metrics:
         self._held = gauge("held_count", "Listings whose 0 the brake holds.")
         self._untold = gauge("untold_count", "Incidents whose beginning or end nobody has been told of yet.")
         self._rules = gauge("rules_refused", "1 while the newest configuration is refused and older rules hold.")
+        self._slack = gauge("slack_refused", "1 while Slack refuses a message, or is not there any more.")
         self._incidents = Gauge(
             "lastunit_publisher_incidents_count", "Open incidents by kind.", [*of, "kind"], registry=self.registry
         )
@@ -80,12 +81,13 @@ class Metrics:
         )
         self._counted = Findings(channel), dict[str, int]()
 
-    def incidents(self, opened: Collection[IncidentKind], untold: int, *, refused: bool) -> None:
-        """Show which incidents are open, how many are untold, and whether a configuration is refused."""
+    def incidents(self, opened: Collection[IncidentKind], untold: int, *, refused: bool, by_slack: bool) -> None:
+        """Show which incidents are open, how many are untold, and what is refused: a configuration, or by Slack."""
         for kind in IncidentKind:
             self._incidents.labels(self._channel, kind).set(kind in opened)
         self._untold.labels(self._channel).set(untold)
         self._rules.labels(self._channel).set(refused)
+        self._slack.labels(self._channel).set(by_slack)
 
     def requested(self, call: Call, response: Response, duration_ms: int) -> None:
         """Count a request; a call may take several."""

@@ -38,6 +38,7 @@ STATES = {
     "lastunit_publisher_pushing",
     "lastunit_publisher_refused",
     "lastunit_publisher_rules_refused",
+    "lastunit_publisher_slack_refused",
 }
 """Gauges that say how something stands: their last word is the state, not a unit."""
 TARGET = {"job", "instance"}

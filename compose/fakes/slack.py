@@ -30,7 +30,11 @@ CLOSED = "edit_window_closed"
 
 @dataclass
 class Slack:
-    """One workspace with one channel; `edits` counts how often each message was changed."""
+    """
+    One workspace with one channel; `edits` counts how often each message was changed.
+
+    A message with the text `poison` in it is refused for good.
+    """
 
     token: str
     webhook: str
@@ -41,6 +45,7 @@ class Slack:
     lost: int = 0
     latency_ms: int = 0
     editable: bool = True
+    poison: str = ""
     _left: float = BURST
     _at: float = 0.0
 
@@ -88,8 +93,13 @@ class Slack:
             return web.Response(status=400, text="invalid_payload")
         if not body.get("text"):
             return web.Response(status=400, text="no_text")
+        if self._poisoned(body):
+            return web.Response(status=400, text="invalid_payload")
         self._post(str(body["text"]))
         return web.Response(text="ok")
+
+    def _poisoned(self, body: Mapping[str, Any]) -> bool:
+        return bool(self.poison) and self.poison in str(body.get("text"))
 
     def _post(self, text: str) -> str:
         ts = f"{1_700_000_000 + len(self.messages)}.000100"
@@ -117,6 +127,7 @@ class Slack:
             (method in ("chat.postMessage", "chat.update"), "unknown_method"),
             (body.get("channel") in channels, "channel_not_found"),
             (bool(body.get("text")), "no_text"),
+            (not self._poisoned(body), "msg_too_long"),
             (self.editable or method != "chat.update", CLOSED),
         )
         return next((error for holds, error in checks if not holds), None)

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from compose.fakes.slack import CHANNEL, Slack, application
-from publishers import slack
+from publishers import slack, slack_errors
 from publishers.slack import Messenger
+from publishers.slack_errors import GoneError, RefusedError, UntoldError
 from schemas.channel_records import Incident
 from schemas.config import Secrets
 from schemas.settings import Publishers
@@ -38,6 +41,7 @@ class Desk:
     slack: Slack
     messenger: Messenger
     wake: asyncio.Event
+    base: str
 
     async def tells(self, incident: Incident) -> str | None:
         """Offer an incident until it has been told; returns the message's name."""
@@ -69,7 +73,7 @@ async def desk(*, token: bool, **more: str) -> AsyncIterator[Desk]:
         messenger = Messenger(settings, Secrets({**environ, **more}), wake)
         task = asyncio.create_task(messenger.run())
         try:
-            yield Desk(workspace, messenger, wake)
+            yield Desk(workspace, messenger, wake, base)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -178,6 +182,113 @@ async def test_a_burst_waits_as_long_as_slack_asks() -> None:
             await one.tells(replace(OPEN, incident_id=f"shop-channel_down-{number}"))
         assert len(set(one.texts())) == 7
         assert one.slack.refused <= 2
+
+
+@pytest.mark.parametrize("token", [False, True])
+async def test_a_message_that_slack_refuses_holds_no_other_back(
+    token: bool,  # noqa: FBT001 - a parameter
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is put aside, said once, and shown as refused for as long as it is to be told; its end is another message."""
+    poisoned = replace(OPEN, incident_id="shop-brake-1")
+    async with desk(token=token) as one:
+        one.slack.poison = poisoned.incident_id
+        one.messenger.offer([poisoned, OPEN])
+        async with asyncio.timeout(10):
+            await one.wake.wait()
+        for _ in range(3):
+            one.messenger.offer([poisoned])
+            await asyncio.sleep(0.01)
+        assert [told.incident_id for told, _ in one.messenger.told] == [OPEN.incident_id]
+        assert (caplog.text.count("Slack refuses a message"), one.messenger.refused) == (1, True)
+        one.slack.poison, one.messenger.told = "", deque()
+        over = replace(poisoned, until=90_000)
+        await one.tells(over)
+        assert not one.messenger.refused
+
+
+async def test_a_refused_message_is_tried_again_after_its_time(
+    monkeypatch: pytest.MonkeyPatch, eventually_async: Any
+) -> None:
+    """What refused it may have passed."""
+    monkeypatch.setattr(slack, "ASIDE_S", 0.05)
+    async with desk(token=False) as one:
+        one.slack.statuses = [400]
+
+        async def told() -> bool:
+            one.messenger.offer([OPEN])  # as every step of a publisher does
+            return bool(one.messenger.told)
+
+        await eventually_async(told)
+        assert len(one.texts()) == 1
+
+
+async def test_messages_that_slack_has_no_time_for_are_told_in_their_order() -> None:
+    """The first one is tried again before the others: they are not refused."""
+    others = [replace(OPEN, incident_id=f"shop-channel_down-{number}") for number in range(3)]
+    async with desk(token=False) as one:
+        one.slack.statuses = [503, 429, 500]
+        one.messenger.offer(others)
+        async with asyncio.timeout(10):
+            while len(one.messenger.told) < 3:
+                await one.wake.wait()
+                one.wake.clear()
+        assert [told.incident_id for told, _ in one.messenger.told] == [other.incident_id for other in others]
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_a_webhook_that_is_gone_is_said_once_and_asked_rarely(
+    status: int, caplog: pytest.LogCaptureFixture, eventually_async: Any
+) -> None:
+    """Less than ten times in the first hour; one message that is taken ends it."""
+    async with desk(token=False) as one:
+        one.slack.statuses = [status] * 2
+        one.messenger.offer([OPEN, replace(OPEN, incident_id="shop-brake-1")])
+
+        async def refused_twice() -> bool:
+            return not one.slack.statuses
+
+        await eventually_async(refused_twice)
+        seen = one.messenger.refused, caplog.text.count("Slack is told later")
+        assert seen == (True, 1)
+        await one.tells(OPEN)
+        assert not one.messenger.refused
+    gone, waits = slack_errors.GoneError, [1.0]
+    while sum(waits) < 3_600:
+        waits.append(min(gone.MOST_S, waits[-1] * gone.GROWS))
+    assert len(waits) < 10
+
+
+async def test_a_new_address_is_taken_up_while_the_old_one_is_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, eventually_async: Any
+) -> None:
+    """Whoever puts the webhook right does not wait for a quarter of an hour."""
+    monkeypatch.setattr(slack, "BACK_OFF_S", 3_600.0)
+    monkeypatch.setattr(slack, "LOOK_S", 0.01)
+    file = tmp_path / "webhook"
+    async with desk(token=False, LASTUNIT_SLACK_WEBHOOK_URL_FILE=str(file)) as one:
+        one.messenger.offer([OPEN])
+
+        async def without_anybody() -> bool:
+            return one.messenger.refused
+
+        await eventually_async(without_anybody)
+        file.write_text(f"{one.base}/services/T1/B1/{SECRET}", encoding="utf-8")
+        await one.tells(OPEN)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ({"ok": False, "error": "ratelimited"}, UntoldError),
+        ({"ok": False, "error": "channel_not_found"}, GoneError),
+        ({"ok": False, "error": "msg_too_long"}, RefusedError),
+        ([], RefusedError),
+    ],
+)
+def test_the_words_of_the_api_say_whose_fault_it_is(said: object, kind: type[Exception]) -> None:
+    """The message's, the channel's, or nobody's for long."""
+    assert type(slack_errors.refusal(said)) is kind
 
 
 @pytest.mark.parametrize(
