@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from publishers.book import Book
 from publishers.fold import ERR_MAX
-from publishers.push import NAMES, Answer, Response, Row, Shows, Verdict
+from publishers.push import NAMES, Accepted, Answer, Delivered, Response, Row, Shows, Verdict
 from publishers.work import Call
 from schemas.channel_records import SyncLog
 from schemas.records import StockLevel
+
+TAKEN = (Delivered, Accepted)
+"""The verdicts whose lag is measured."""
 
 
 def hidden_units(book: Book, row: Row, current: int) -> int:
@@ -49,6 +52,12 @@ def log_rows(
             requests=call.step + 1,
             reads=call.reads,
         )
+
+
+def lags(levels: Mapping[str, StockLevel], call: Call, answer: Answer, now: int) -> list[int]:
+    """Return for each row that was taken the ms since its level's change; a bundle that is none any more has none."""
+    taken = (row.sku for row, one in zip(call.rows, answer.verdicts, strict=True) if isinstance(one, TAKEN))
+    return [max(0, now - levels[sku].updated_at) for sku in taken if sku in levels]
 
 
 def words(verdict: Verdict) -> str | None:

@@ -112,8 +112,9 @@ class Brake:
             self._tell(place, sure=not sending)
             return True
         if place in self._released or level.paused is not None or level.sku in self._sold_out:
-            self._pending.discard(place)
-            self.ease()
+            if place in self._pending:  # else nothing has changed: a new owner does not know yet what is held
+                self._pending.discard(place)
+                self.ease()
             return True
         self._told.pop(place, None)
         self._pending.add(place)

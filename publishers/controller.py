@@ -113,11 +113,11 @@ class Controller:
         before, self.gate = self.gate, GATES.get(record.command, self.gate)
         if self.gate is not before:
             self.reconciler.begin(now, self.gate)
+            self._note(self.book.observed)
         if self.gate is not Gate.PUSH:
             self.calling.abandon(now)
         if record.command in (Command.ENABLE, Command.REPLAY):
             self.calling.refused = None
-            self._note(self.book.observed)
         if record.command is Command.RECONCILE and self.active:
             self.reconciler.ask(asked(self.setup.channel, record), now)
         if self.active:
@@ -125,12 +125,14 @@ class Controller:
 
     def _do(self, record: PublisherCommand, now: int) -> None:
         """Do what is done once.  A letter that a person has closed is tried again only by its SKU's name."""
-        letters = set[str]().union(*self.tasks.letters.values())
-        named = None if record.sku is None else [record.sku]
+        # Replay and discard come by the thousand, a command for each SKU: none looks at all that there are.
+        letters = self.tasks.letters.values() if record.sku is None else ()
         if record.command is Command.REPLAY:
-            self.tasks.replay(named or letters | self.tasks.troubled[Status.RETRYING], "replay", now)
+            all_of = set[str]().union(*letters, self.tasks.troubled[Status.RETRYING])
+            self.tasks.replay([record.sku] if record.sku is not None else all_of, "replay", now)
         elif record.command is Command.DISCARD:
-            self.tasks.discard(named or letters, record.actor, record.reason, now)
+            meant = [record.sku] if record.sku is not None else set[str]().union(*letters)
+            self.tasks.discard(meant, record.actor, record.reason, now)
         elif record.command is Command.BRAKE_RELEASE:
             for sku in self.book.brake.release():
                 self.tasks.touch(sku, now)

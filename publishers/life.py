@@ -18,13 +18,14 @@ from confluent_kafka import KafkaException
 
 from publishers import spent_before
 from publishers.alarm import Alarm
+from publishers.answers import lags
 from publishers.controller import Controller
 from publishers.credentials import Access, WithheldError
 from publishers.intake import Intake
 from publishers.journal import Journal, LostError
 from publishers.membership import Membership
 from publishers.metrics import Metrics
-from publishers.push import Accepted, Answer, Delivered
+from publishers.push import Answer
 from publishers.reader import Place, Reader
 from publishers.sending import Answered, Sending
 from publishers.work import Call, Gate, Purpose
@@ -43,8 +44,6 @@ SLICE = 2_000
 """Records that are taken up before the loop looks up again."""
 STANDBY_S = 1.0
 SHADOW_LOG_MS = 10_000
-TAKEN = (Delivered, Accepted)
-"""The verdicts whose lag is measured."""
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -194,10 +193,7 @@ class Life:
         self.parts.metrics.requested(call, outcome, now - answered.began)
         before, ended = self.controller.calling.refused, self.controller.answer(call, outcome, now)
         if isinstance(ended, Answer):
-            levels = self.controller.book.levels
-            told = zip(call.rows, ended.verdicts, strict=True)
-            lags = [max(0, now - levels[row.sku].updated_at) for row, one in told if isinstance(one, TAKEN)]
-            self.parts.metrics.called(call, ended, lags)
+            self.parts.metrics.called(call, ended, lags(self.controller.book.levels, call, ended, now))
         if self.controller.calling.refused is not None and before is None:
             self.parts.access.refused(outcome.epoch)
             log.error("the channel refuses us, nothing is told", extra={"reason": self.controller.calling.refused})

@@ -246,6 +246,16 @@ def test_a_new_owner_goes_on_holding_what_is_left() -> None:
     assert not made.brake.engaged
 
 
+def test_a_zero_that_passes_does_not_end_what_a_new_owner_has_not_found_yet() -> None:
+    """A SKU that an operator has paused is looked at before the one whose 0 was held."""
+    made = shop()
+    made.brake.resume(20)
+    made.level("S0", 5, ADJUSTMENTS, paused=Pause.OPERATOR)
+    made.level("S1", 0, ADJUSTMENTS)
+    made.tell()
+    assert (made.brake.held, empty(made)) == ({("S1", "L")}, {"S0"})
+
+
 def test_a_zero_whose_call_is_open_or_that_nobody_was_told_yet_passes() -> None:
     """The one may be shown already; of the other nothing is known."""
     made = shop()

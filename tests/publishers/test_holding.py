@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from publishers.answers import lags
 from publishers.brake import HELD
 from publishers.push import Response
 from schemas.channel_records import Component, Listing
@@ -170,6 +171,25 @@ def test_a_discarded_sku_is_tried_again_by_name(bench_of: Any) -> None:
     assert (bench.shop.numbers["A"], len(bench.letters())) == (4, 2)
 
 
+class Unread(dict[str, Any]):
+    """A table in which single SKUs are looked up."""
+
+    def __iter__(self) -> Any:
+        """Fail: a command for one SKU has no business with the others."""
+        pytest.fail("all that the channel shows was gone through")
+
+
+def test_a_command_for_one_sku_does_not_go_through_a_million_others(bench_of: Any) -> None:
+    """`dlq replay` sends one for each letter: seconds for each of a thousand would be an outage."""
+    bench = bench_of("woocommerce", {"A": 5, "B": 5})
+    rejected(bench)
+    bench.controller.book.observed = Unread(bench.controller.book.observed)
+    bench.command(Command.REPLAY, "A")
+    bench.command(Command.DISCARD, "B")
+    assert bench.work() == 1
+    assert bench.shop.numbers["A"] == 4
+
+
 def test_a_dead_letter_keeps_its_name_while_its_record_changes(bench_of: Any) -> None:
     """A sale there is heard of and written down; the letter's end names the letter all the same."""
     bench = bench_of("woocommerce", {"A": 5})
@@ -224,6 +244,17 @@ def test_a_bundle_has_no_level_of_its_own_until_it_is_none(bench_of: Any) -> Non
     bench.listing("SET")
     bench.work()
     assert bench.shop.numbers["SET"] == 60
+
+
+def test_a_bundle_that_ends_during_its_call_has_an_answer_all_the_same(bench_of: Any) -> None:
+    """It has no level any more, so no lag is measured; a life that ended here would end each time."""
+    bench = bench_of("woocommerce", {"CUP": 9})
+    bundle(bench, "SET", ("CUP", 2))
+    call = bench.plan()
+    bench.listing("SET")
+    answer = bench.answer(call)
+    assert "SET" not in bench.controller.book.levels
+    assert lags(bench.controller.book.levels, call, answer, bench.now) == []
 
 
 def test_a_sale_of_a_bundle_is_told_to_its_components_and_to_itself(bench_of: Any) -> None:
