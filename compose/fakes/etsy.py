@@ -113,6 +113,7 @@ def routes(account: Account) -> list[web.RouteDef]:
         ("GET", r"/shops/{shop:\d+}/listings", listings.list),
         ("PATCH", r"/shops/{shop:\d+}/listings/{listing:\d+}", stock.patch),
         ("GET", "/listings/batch", listings.batch),
+        ("GET", "/listings/batch/inventory", listings.inventories),
         ("GET", r"/listings/{listing:\d+}/inventory", listings.inventory),
         ("PUT", r"/listings/{listing:\d+}/inventory", stock.put),
     ]

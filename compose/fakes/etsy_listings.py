@@ -1,4 +1,10 @@
-"""Etsy's listings with their inventory, for whoever looks for what a shop sells."""
+"""Etsy's listings with their inventory, for whoever looks for what a shop sells.
+
+Facts: Open API v3 `getListingsByShop`, `getListingsByListingIds` (since 2026-07-29 without `includes=Inventory`) and
+`getListingsInventoryByListingIds` (404 for all where one of the ids does not exist).
+"""
+
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -40,19 +46,22 @@ class Listings:
         return answer({"count": len(rows), "results": shown})
 
     async def batch(self, request: web.Request) -> web.Response:
-        """`GET listings/batch?listing_ids=1,2&includes=Inventory`: those that there are, in whatever state."""
-        names = request.query.get("listing_ids", "").split(",")
-        if not all(name.isdigit() for name in names):
-            raise EtsyError(400, "Expected int value for 'listing_ids' (got string)")
-        if len(names) > MAX_LIMIT:
-            raise EtsyError(400, f"Too many listing_ids: at most {MAX_LIMIT}")
-        wide = "Inventory" in request.query.get("includes", "").split(",")
+        """`GET listings/batch?listing_ids=1,2`: those that there are, in whatever state, without their inventory."""
+        if "Inventory" in request.query.get("includes", ""):
+            raise EtsyError(400, "Invalid value for parameter includes")
         groups = self.sheets.groups()
-        shown = [
-            etsy_views.listing(self.sheets, number, groups[number], with_inventory=wide)
-            for number in map(int, names)
-            if number in groups
-        ]
+        return self._some([number for number in _named(request) if number in groups], wide=False)
+
+    async def inventories(self, request: web.Request) -> web.Response:
+        """`GET listings/batch/inventory?listing_ids=1,2`: with their inventory; all of them must exist."""
+        numbers = _named(request)
+        if not set(numbers) <= self.sheets.groups().keys():
+            raise EtsyError(404, "Could not find a Listing")
+        return self._some(numbers, wide=True)
+
+    def _some(self, numbers: Sequence[int], *, wide: bool) -> web.Response:
+        groups = self.sheets.groups()
+        shown = [etsy_views.listing(self.sheets, one, groups[one], with_inventory=wide) for one in numbers]
         return answer({"count": len(shown), "results": shown})
 
     async def inventory(self, request: web.Request) -> web.Response:
@@ -68,3 +77,13 @@ class Listings:
             shown["products"] += [etsy_views.product(self.sheets, one, varied=True, deleted=True) for one in gone]
         listing = etsy_views.listing(self.sheets, number, products, with_inventory=False) if included else None
         return answer({**shown, "listing": listing})
+
+
+def _named(request: web.Request) -> list[int]:
+    """Return the ids that a request names. Raises EtsyError."""
+    names = request.query.get("listing_ids", "").split(",")
+    if not all(name.isdigit() for name in names):
+        raise EtsyError(400, "Expected int value for 'listing_ids' (got string)")
+    if len(names) > MAX_LIMIT:
+        raise EtsyError(400, f"Too many listing_ids: at most {MAX_LIMIT}")
+    return [*map(int, names)]

@@ -3,7 +3,7 @@ The requests of Etsy's Open API that levels need, and what its answers mean for 
 
 Facts: developers.etsy.com "Requests" and "Rate limits" (application/json in, `{"error": "..."}` out; four headers say
 what is left of the app's budget in this second and in the last 24 hours, which slide; a 429 names `retry-after`), Open
-API v3 `getListingInventory`, `updateListingInventory`, `updateListing` (a form), `getListingsByListingIds` (100 ids).
+API v3 `getListingInventory`, `updateListingInventory`, `updateListing` (a form).
 """
 
 from collections.abc import Generator, Sequence
@@ -79,10 +79,19 @@ def switched(account: Account, listing: str, state: str) -> Request:
     )
 
 
-def some(listings: Sequence[str]) -> Request:
-    """Return the question for up to 100 listings with their inventory, in whatever state they are."""
-    query = urlencode({"listing_ids": ",".join(listings), "includes": "Inventory"}, safe=",")
-    return Request(method="GET", path=f"{ROOT}/listings/batch?{query}", body=b"", bucket=READ)
+def states(listings: Sequence[str]) -> Request:
+    """Return the question which of up to 100 listings there are, and in what state."""
+    return _batch("listings/batch", listings)
+
+
+def inventories(listings: Sequence[str]) -> Request:
+    """Return the question for the inventory of up to 100 listings, in whatever state; all of them must exist."""
+    return _batch("listings/batch/inventory", listings)
+
+
+def _batch(path: str, listings: Sequence[str]) -> Request:
+    query = urlencode({"listing_ids": ",".join(listings)}, safe=",")
+    return Request(method="GET", path=f"{ROOT}/{path}?{query}", body=b"", bucket=READ)
 
 
 def page(account: Account, state: str, offset: int, limit: int) -> Request:

@@ -1,10 +1,9 @@
 """
 What Etsy shows: of some listings, and of all of the shop.
 
-Facts: Open API v3 `getListingsByShop` (`state`, `includes=Inventory`, 100 a page, by `offset`),
-`getListingsByListingIds` (100 ids, in whatever state).  There is no key to read on from, so pages overlap by one
-listing: where the next one does not begin with the listing that was read last, one before it has left this state, and
-the state is read again, `ANEW_MAX` times.
+Facts: Open API v3 `getListingsByShop` (`state`, `includes=Inventory`, 100 a page, by `offset`).  There is no key to
+read on from, so pages overlap by one listing: where the next one does not begin with the listing that was read last,
+one before it has left this state, and the state is read again, `ANEW_MAX` times.
 
 A shop may have ten times as many listings that are sold out or expired as are on sale, so the whole shop is what is on
 sale, and those of the others that we know, by their ids.
@@ -13,7 +12,8 @@ sale, and those of the others that we know, by their ids.
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from publishers.channels.etsy_calls import IDS_MAX, answered, asked, hints, page, shown, some
+from publishers.channels.etsy_batch import missing, once, rows_of, together
+from publishers.channels.etsy_calls import IDS_MAX, answered, asked, hints, page, shown
 from publishers.channels.etsy_inventory import OFF, Inventory, OddError, inventory
 from publishers.channels.etsy_plan import GONE, off_by_us
 from publishers.kind import Conversation, Seen, Sweep, Swept
@@ -57,34 +57,31 @@ def read(rows: Sequence[Row], _account: Account) -> Conversation:
     by_name: dict[str, list[Row]] = {}
     for row in rows:
         by_name.setdefault(listing_of(row.listing), []).append(row)
-    alone = len(by_name) == 1
-    response = yield shown(next(iter(by_name)), READ) if alone else some([*by_name])
-    document = answered(response, wrote=False)
-    if not isinstance(document, dict):
-        return Answer(verdicts=gone(document, rows), hints=hints(response))
-    found = {name: (document, document.get("listing")) for name in by_name} if alone else _by_listing(document)
+    found: dict[str, tuple[Any, Any] | Verdict | None]
+    if len(by_name) == 1:
+        response = yield shown(next(iter(by_name)), READ)
+        document = answered(response, wrote=False)
+        alone = (document, document.get("listing")) if isinstance(document, dict) else document
+        found = dict.fromkeys(by_name, alone)
+    else:
+        shop, failed, response = yield from together([*by_name], once)
+        found = {name: (shop[name].get("inventory"), shop[name]) if name in shop else failed for name in by_name}
     verdicts: dict[str, Iterator[Verdict]] = {
-        name: iter(_shows(found.get(name), own, response.at)) for name, own in by_name.items()
+        name: iter(_shows(found[name], own, response.at)) for name, own in by_name.items()
     }
     return Answer(verdicts=tuple(next(verdicts[listing_of(row.listing)]) for row in rows), hints=hints(response))
 
 
 def gone(verdict: Verdict, rows: Sequence[Row]) -> tuple[Verdict, ...]:
     """Return what an answer about a listing means by row; a retired one that is gone shows 0."""
-    missing = isinstance(verdict, Rejected) and verdict.reason.startswith("HTTP 404")
-    return tuple(Shows(0) if missing and row.listing.retired else verdict for row in rows)
+    away = missing(verdict)
+    return tuple(Shows(0) if away and row.listing.retired else verdict for row in rows)
 
 
-def _by_listing(document: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    rows = document.get("results")
-    listings = rows if isinstance(rows, list) else []
-    return {str(row.get("listing_id")): (row.get("inventory"), row) for row in listings if isinstance(row, dict)}
-
-
-def _shows(found: tuple[Any, Any] | None, rows: Sequence[Row], at: int) -> tuple[Verdict, ...]:
+def _shows(found: tuple[Any, Any] | Verdict | None, rows: Sequence[Row], at: int) -> tuple[Verdict, ...]:
     """Return what rows of one listing show; what a person has switched off shows its number."""
-    if found is None:
-        return gone(Rejected("HTTP 404: Etsy shows no such listing"), rows)
+    if not isinstance(found, tuple):
+        return gone(found or Rejected("HTTP 404: Etsy shows no such listing"), rows)
     try:
         known = inventory(*found)
     except OddError as error:
@@ -125,7 +122,8 @@ class _Whole:
         """Read what is on sale, page by page; returns why it could not be read."""
         offset, last, anew, pages = 0, "", 0, 0
         while True:
-            rows, response = yield from _rows(page(self.account, ACTIVE, max(0, offset - 1), PER_PAGE))
+            document, response = yield from asked(page(self.account, ACTIVE, max(0, offset - 1), PER_PAGE))
+            rows = rows_of(document)
             if not isinstance(rows, list):
                 return _refused(rows, response)
             pages += 1
@@ -143,12 +141,10 @@ class _Whole:
         """Read the listings that we know and that are not on sale; what is not shown even so is gone."""
         names = [name for name in self.known if name not in self._read]
         for start in range(0, len(names), IDS_MAX):
-            rows, response = yield from _rows(some(names[start : start + IDS_MAX]))
-            if isinstance(rows, Rejected) and rows.reason.startswith("HTTP 404"):
-                continue
-            if not isinstance(rows, list):
-                return _refused(rows, response)
-            self._take(rows, response.at)
+            found, failed, response = yield from together(names[start : start + IDS_MAX], asked)
+            self._take([*found.values()], response.at)
+            if failed is not None:
+                return _refused(failed, response)
         return None
 
     def _take(self, rows: Rows, at: int) -> None:
@@ -180,16 +176,6 @@ def _product(found: Inventory, place: int, name: str, at: int) -> Seen:
     product = found.products[place]
     off = found.state in OFF or not product.enabled
     return Seen(key=name, quantity=found.shows(place, ours=False), at=at, sku=product.sku[:255], off=off)
-
-
-def _rows(request: Request) -> Generator[Request, Response, tuple[Rows | Verdict, Response]]:
-    document, response = yield from asked(request)
-    if not isinstance(document, dict):
-        return document, response
-    rows = document.get("results")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        return Rejected("the answer holds no listings"), response
-    return rows, response
 
 
 def _refused(verdict: Verdict, response: Response) -> Swept:

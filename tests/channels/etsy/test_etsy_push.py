@@ -184,6 +184,49 @@ def test_a_part_of_the_properties_decides_which_products_share_a_number() -> Non
     assert ["one number" in one.reason for one in refused] == [True, True]
 
 
+def batch(*names: str, state: str = "active", **more: Any) -> Response:
+    """Make the answer that shows several listings."""
+    results = [{"listing_id": int(name), "state": state, **more} for name in names]
+    return Response(status=200, body=orjson.dumps({"count": len(results), "results": results}), at=1_000)
+
+
+def test_a_listing_that_goes_while_several_are_read_hides_no_other() -> None:
+    """Etsy answers 404 for all where one of them does not exist: they are asked for by halves."""
+    several = [Row(sku=f"S{n}", listing=listing(n, str(900 + n)), quantity=0, version=1) for n in range(3)]
+    inventory = json.loads(seen([shown(n, 4 + n) for n in range(3)]).body)
+    gone = Response(status=404, body=b'{"error": "words"}')
+    made, answer = ended(
+        kind.read(several, ACCOUNT),
+        batch("900", "901", "902"),
+        gone,
+        gone,
+        batch("901", "902", inventory=inventory),
+    )
+    assert [type(one).__name__ for one in answer.verdicts] == ["Rejected", "Shows", "Shows"]
+    assert [one.quantity for one in answer.verdicts[1:]] == [5, 6]
+    assert [one.path.partition("listings/")[2] for one in made] == [
+        "batch?listing_ids=900,901,902",
+        "batch/inventory?listing_ids=900,901,902",
+        "batch/inventory?listing_ids=900",
+        "batch/inventory?listing_ids=901,902",
+    ]
+    assert all(len(one.path) < 2_000 and one.bucket == READ for one in made)
+
+
+def test_whether_several_listings_are_on_sale_is_told_by_the_first_answer() -> None:
+    """An inventory without a state would pass for one that is on sale."""
+    several = [
+        Row(sku=f"S{n}", listing=listing(n, str(900 + n)), quantity=0, version=1, undo="state=active") for n in range(2)
+    ]
+    inventory = json.loads(seen([shown(n, 4) for n in range(2)]).body)
+    bare = json.loads(batch("900", "901", inventory=inventory).body)
+    for one in bare["results"]:
+        del one["state"]
+    second = Response(status=200, body=orjson.dumps(bare), at=1_000)
+    _, answer = ended(kind.read(several, ACCOUNT), batch("900", "901", state="inactive"), second)
+    assert answer.verdicts == (Shows(0, 1_000),) * 2
+
+
 @st.composite
 def inventories(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Make what a listing may hold: any prices and names, fields that we do not know, some of it deleted or off."""

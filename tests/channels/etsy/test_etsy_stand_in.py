@@ -312,7 +312,7 @@ async def test_all_that_a_shop_shows_is_read_in_pages(shop: Shop) -> None:
     shop.listings["LOST"] = replace(known, listing_id="1", sku="LOST", ids={"listing": "1", "product": "1"})
     shop.made.clear()
     found = await shop.sweep()
-    assert len(shop.made) == 4
+    assert len(shop.made) == 5  # three pages; which of the others there are; and their inventory
     assert {sku: found[sku].quantity for sku in ("RED", "BLUE", "M0", "M229", "GONE")} == {
         "RED": 5,
         "BLUE": 4,
@@ -337,7 +337,9 @@ async def test_several_listings_are_read_at_once(shop: Shop) -> None:
     shop.listings["LOST"] = replace(known, listing_id="1", sku="LOST", ids={"listing": "1", "product": "1"})
     shop.made.clear()
     red, lost, cup_shows = await shop.read("RED", "LOST", "CUP")
-    assert (red, type(lost).__name__, cup_shows, shop.made) == (9, "Rejected", 7, ["GET"])
+    assert (red, type(lost).__name__, cup_shows, shop.made) == (9, "Rejected", 7, ["GET", "GET"])
+    shop.stock.switch(shop.number, "inactive")
+    assert await shop.read("RED", "CUP", undo=UNDO) == [0, 7]
 
 
 async def test_who_we_are_is_asked_each_time(shop: Shop) -> None:

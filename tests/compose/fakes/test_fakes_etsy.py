@@ -201,6 +201,22 @@ async def test_a_listing_shows_its_products_where_they_are_asked_for(open_accoun
     assert (await call(stand, "/v3/application/listings/1/inventory"))[0] == 404
 
 
+async def test_several_listings_show_their_inventory_at_an_address_of_its_own(open_account: Any) -> None:
+    """As since 2026-07-29: the one says which there are; the other wants all of them to exist."""
+    stand = await open_account("etsy", webhooks=False)
+    told = await stand.control("catalogue", {"products": [{"sku": "CUP", "quantity": 3}]})
+    name = str(told["listings"][0]["ids"]["listing_id"])
+    batch = "/v3/application/listings/batch"
+    _, some, _ = await call(stand, batch, listing_ids=f"{name},1")
+    assert [(str(row["listing_id"]), row["state"], row["inventory"]) for row in some["results"]] == [
+        (name, "active", None)
+    ]
+    assert (await call(stand, batch, listing_ids=name, includes="Inventory"))[0] == 400
+    _, shown, _ = await call(stand, f"{batch}/inventory", listing_ids=name)
+    assert shown["results"][0]["inventory"]["products"][0]["offerings"][0]["quantity"] == 3
+    assert (await call(stand, f"{batch}/inventory", listing_ids=f"{name},1"))[0] == 404
+
+
 async def varied(stand: Any) -> tuple[str, dict[str, Any]]:
     """Load a listing of two variations: its address, and its inventory as a PUT takes it."""
     wish = [{"sku": f"CUP-{name}", "quantity": number, "parent": "CUP"} for name, number in (("RED", 3), ("BLUE", 2))]
