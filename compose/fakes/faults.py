@@ -1,6 +1,6 @@
 """What goes wrong at a stand-in channel, when, and how often. Pure: time in ms and the dice are given."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,8 +16,10 @@ class Faults:
     outage_until, throttle_until (ms): the outage answers 503 or drops the connection (`outage_mode`), for the API, the
     webhooks or both (`outage_scope`); `sells` says whether shoppers can still buy. latency_ms delays every API answer.
     statuses are answered to the next calls instead of serving them. lost_answers of the next writes are applied but the
-    connection is dropped. row_errors name rows (listing or SKU) that are refused. drop_webhooks, duplicate_webhooks and
-    delay_webhooks are probabilities; a delay is anything up to delay_up_to_s (unscaled, as retries are).
+    connection is dropped. row_errors name rows (listing or SKU) that are refused. unlisted are SKUs that no list of
+    WooCommerce shows, as language plugins do, though each is there under its own address. drop_webhooks,
+    duplicate_webhooks and delay_webhooks are probabilities; a delay is anything up to delay_up_to_s (unscaled, as
+    retries are).
     """
 
     outage_until: int = 0
@@ -33,6 +35,7 @@ class Faults:
     statuses: list[int] = field(default_factory=list)
     lost_answers: int = 0
     row_errors: dict[str, dict[str, str]] = field(default_factory=dict)
+    unlisted: list[str] = field(default_factory=list)
 
     def out(self, now: int, scope: str) -> bool:
         """Tell whether an outage hits this scope ("api" or "webhooks") now."""
@@ -83,7 +86,11 @@ def _row_errors(faults: Faults, _now: int, value: Mapping[str, Mapping[str, str]
     faults.row_errors = {row: {**ROW_ERROR, **error} for row, error in value.items()}
 
 
-WORDS = {
+def _unlisted(faults: Faults, _now: int, value: Sequence[str]) -> None:
+    faults.unlisted = [*value]
+
+
+WORDS: Mapping[str, Callable[[Faults, int, Any], None]] = {
     "outage_s": lambda faults, now, value: setattr(faults, "outage_until", now + int(value * 1000)),
     "outage_mode": _outage_mode,
     "outage_scope": _outage_scope,
@@ -97,5 +104,6 @@ WORDS = {
     "status": _status,
     "lost_answers": lambda faults, _, value: setattr(faults, "lost_answers", int(value)),
     "row_errors": _row_errors,
+    "unlisted": _unlisted,
 }
 """What the control endpoint may ask for."""

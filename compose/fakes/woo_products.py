@@ -52,7 +52,8 @@ class Products:
         kept = [
             row
             for row in rows
-            if ("sku" not in query or row["sku"] in skus)
+            if row["sku"] not in self.account.faults.unlisted
+            and ("sku" not in query or row["sku"] in skus)
             and (not ids or str(row["id"]) in ids)
             and (after is None or times.parse(row["date_modified_gmt"]) > after)
         ]
@@ -75,7 +76,7 @@ class Products:
         return self.paged([woo_views.product(one) for one in children], request.query)
 
     async def one(self, request: web.Request) -> web.Response:
-        """`GET products/{id}`."""
+        """`GET products/{id}` and `GET products/{parent}/variations/{id}`."""
         key = int(request.match_info["id"])
         children = self.parents().get(key)
         if children:

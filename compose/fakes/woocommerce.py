@@ -87,6 +87,7 @@ def routes(account: Account) -> list[web.RouteDef]:
         ("PUT", r"/products/{id:\d+}", products.put),
         ("GET", r"/products/{parent:\d+}/variations", products.variations),
         ("POST", r"/products/{parent:\d+}/variations/batch", products.batch),
+        ("GET", r"/products/{parent:\d+}/variations/{id:\d+}", products.one),
         ("PUT", r"/products/{parent:\d+}/variations/{id:\d+}", products.put),
         ("GET", "/variations", products.all_variations),
         ("GET", "/orders", orders.list),

@@ -12,6 +12,7 @@ import orjson
 
 from publishers.channels import woocommerce_answers, woocommerce_pause, woocommerce_reads
 from publishers.channels.woocommerce_answers import variation
+from publishers.channels.woocommerce_pause import settled, unknown
 from publishers.channels.woocommerce_reads import ROOT
 from publishers.kind import Bulk, Conversation, Sweep
 from publishers.limiter import Window
@@ -52,15 +53,15 @@ def group(listing: Listing) -> str:
 
 def key(listing: Listing) -> str:
     """Return the number of the variation, or of the product: both are posts of one shop."""
-    return variation(listing) or listing.ids["product"]
+    return woocommerce_answers.post(listing)
 
 
 def tell(rows: Sequence[Row], _account: Account, _request_id: str) -> Conversation:
     """Set these rows' numbers; paused rows are asked first whether they sell on at 0, and no longer do."""
-    was: Mapping[str, str] = {}
+    was, shown = dict[str, str](), dict[str, str]()
     if any(row.paused for row in rows):
         found = yield from woocommerce_pause.policies(rows)
-        if not isinstance(found, Mapping):
+        if not isinstance(found, dict):
             return woocommerce_answers.to_all(found, rows)
         was = found
     changes = [_change(row, was) for row in rows]
@@ -68,11 +69,13 @@ def tell(rows: Sequence[Row], _account: Account, _request_id: str) -> Conversati
     answer = Answer(verdicts=())
     if told:
         request = _batch(group(rows[0].listing), [change for change in changes if change])
-        answer = woocommerce_answers.classify(told, (yield request))
+        response = yield request
+        answer = woocommerce_answers.classify(told, response)
+        shown = woocommerce_pause.shown(response)
     verdicts = iter(answer.verdicts)
     return Answer(
         verdicts=tuple(
-            woocommerce_pause.settled(row, next(verdicts) if change else Delivered(), was.get(key(row.listing), ""))
+            settled(row, next(verdicts) if change else Delivered(), was.get(key(row.listing)), shown)
             for row, change in zip(rows, changes, strict=True)
         )
     )
@@ -86,8 +89,10 @@ def _batch(parent: str, changes: Sequence[Mapping[str, object]]) -> Request:
 def _change(row: Row, was: Mapping[str, str]) -> dict[str, object]:
     """Return what is to be changed of a row's product, nothing where nothing is."""
     # Without `manage_stock` the number would be ignored.
-    number = {} if only_pauses(row) else {"manage_stock": True, "stock_quantity": row.quantity}
-    change = {**number, **woocommerce_pause.policy(row, was.get(key(row.listing), ""))}
+    number = (
+        {} if only_pauses(row) and not unknown(row, was) else {"manage_stock": True, "stock_quantity": row.quantity}
+    )
+    change = {**number, **woocommerce_pause.policy(row, was.get(key(row.listing)))}
     return {"id": int(key(row.listing)), **change} if change else {}
 
 

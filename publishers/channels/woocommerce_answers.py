@@ -74,6 +74,18 @@ def listed(response: Response) -> list[dict[str, Any]] | Verdict:
         return unreadable(error)
 
 
+def one(response: Response) -> dict[str, Any] | Verdict:
+    """Return the object that was asked for by its own address, or what stands in its way."""
+    refused = refusal(response)
+    if refused is not None:
+        return refused
+    try:
+        row = orjson.loads(response.body)
+        return {**row, "id": int(row["id"])}
+    except UNREADABLE as error:
+        return unreadable(error)
+
+
 def classify(rows: Sequence[Row], response: Response) -> Answer:
     """Judge the answer to a batch; rows are matched by position, because a failed row's id may be 0."""
     refused = refusal(response)
@@ -103,7 +115,7 @@ def _row(row: Row, updated: list[dict[str, object]], index: int) -> Verdict:
 
 def _done(row: Row, shown: Mapping[str, object]) -> Verdict:
     """Judge what the shop shows of a product that it says to have changed."""
-    name = variation(row.listing) or row.listing.ids["product"]
+    name = post(row.listing)
     if str(shown.get("id", name)) != name:
         return Retry("the answer's row is another product's", unsure=True)
     if shown.get("manage_stock", True) is not True:
@@ -118,6 +130,11 @@ def variation(listing: Listing) -> str | None:
     """Return the variation's id; WooCommerce's own order lines write 0 for none."""
     name = listing.ids.get("variation", "0")
     return None if name == "0" else name
+
+
+def post(listing: Listing) -> str:
+    """Return the number of the variation, or of the product: both are posts of one shop."""
+    return variation(listing) or listing.ids["product"]
 
 
 def _no_answer(response: Response) -> Verdict:

@@ -4,6 +4,8 @@ What a WooCommerce shop shows: of some listings, and of all of them.
 Facts: REST v3 `GET products` (`include`, `orderby=id`, `offset`; all statuses but the bin), `GET variations` across
 parents since 10.3, before that `GET products/{parent}/variations`.  `manage_stock` is "parent" where variations share
 their parent's stock, and then no number is the variation's own.  With `backorders` "yes" or "notify" it sells on at 0.
+Plugins for several languages leave products out of lists that `GET products/{id}` shows (WooCommerce's lists are
+queries of posts, which a plugin may narrow): what a list does not show may be there.
 
 There is no key to read on from, so pages overlap by one row: the next one is only taken if it begins with a row that
 has been read.  Where it does not, something before it was removed, and the page before it is read again.
@@ -14,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from publishers.channels.woocommerce_answers import listed, to_all, variation
+from publishers.channels.woocommerce_answers import listed, one, post, to_all, variation
 from publishers.kind import Conversation, Seen, Sweep, Swept
 from publishers.push import (
     READ,
@@ -28,6 +30,7 @@ from publishers.push import (
     Response,
     Row,
     Shows,
+    Split,
     Throttled,
     Verdict,
 )
@@ -62,7 +65,7 @@ def get(path: str, bucket: str, **query: str | int) -> Request:
 def some(rows: Sequence[Row], bucket: str) -> Request:
     """Return the question for these rows of one group."""
     parent = rows[0].listing.ids["product"] if variation(rows[0].listing) else ""
-    ids = ",".join(variation(row.listing) or row.listing.ids["product"] for row in rows)
+    ids = ",".join(post(row.listing) for row in rows)
     return get(f"products/{parent}/variations" if parent else PRODUCTS, bucket, include=ids)
 
 
@@ -72,17 +75,25 @@ def read(rows: Sequence[Row], _account: Account) -> Conversation:
     found = listed(response)
     if not isinstance(found, list):
         return to_all(found, rows)
-    by_id = {str(row["id"]): row for row in found}
-    return Answer(
-        verdicts=tuple(
-            _shows(by_id.get(variation(row.listing) or row.listing.ids["product"]), response.at) for row in rows
-        )
-    )
+    by_id, verdicts = {str(row["id"]): row for row in found}, list[Verdict]()
+    for row in rows:
+        shown = by_id.get(post(row.listing))
+        verdicts.append((yield from _alone(row)) if shown is None else _shows(shown, response.at))
+    return Answer(verdicts=tuple(verdicts))
 
 
-def _shows(row: dict[str, Any] | None, at: int) -> Verdict:
-    if row is None:
-        return Rejected("the shop has no such product")
+def _alone(row: Row) -> Generator[Request, Response, Verdict]:
+    """Ask for what no list shows by its own address."""
+    parent = f"{row.listing.ids['product']}/variations/" if variation(row.listing) else ""
+    path = f"{ROOT}/products/{parent}{post(row.listing)}?{urlencode({'_fields': FIELDS})}"
+    response = yield Request(method="GET", path=path, body=b"", bucket=READ)
+    found = one(response)
+    if isinstance(found, Split):
+        return Rejected(found.reason)
+    return _shows(found, response.at) if isinstance(found, dict) else found
+
+
+def _shows(row: dict[str, Any], at: int) -> Verdict:
     number = quantity(row)
     if number is None:
         return Rejected("the shop keeps no stock for this product; telling it a number switches that on")

@@ -40,6 +40,8 @@ def rows(name: str, case: dict[str, Any]) -> Sequence[Row]:
         ids = {key: value if key == "listing" else str(int(value) + n) for key, value in IDS.items()}
         if name in ("amazon", "ebay"):
             ids = {"offer": str(9_000 + n), "inventory_item": f"E{n}"} if name == "ebay" else {}
+        if name == "woocommerce":
+            ids = {"product": str(101 + n)}  # as in its files: else no row is shown
         listing = Listing(channel="c", listing_id=ids.get("product", f"S{n}"), sku=f"S{n}", ids=ids)
         made.append(Row(sku=f"S{n}", listing=listing, quantity=5 + n, version=1, expected=case.get("told"), **shared))
     return made

@@ -84,6 +84,38 @@ async def test_a_pause_that_is_not_answered_can_be_told_by_a_later_call(shop: St
     assert await shop.tell(stops, call="r2") == (Delivered("backorders=notify"),)
 
 
+@pytest.mark.parametrize(("sku", "was"), [("CAP", "notify"), ("SOCK-S", "yes")])
+async def test_a_product_that_no_list_shows_is_paused_as_well(shop: Standin, sku: str, was: str) -> None:
+    """A plugin for several languages hides it: what is not seen is told its 0, and what it did before is kept."""
+    await shop.control("faults", {"unlisted": [sku]})
+    undo = f"backorders={was}"
+    assert await shop.tell(shop.row(sku, 0, expected=0, paused=True)) == (Delivered(undo, partly=True),)
+    assert (shop.level(sku), shop.oversells(sku)) == (0, was)
+    assert await shop.tell(shop.row(sku, 0, expected=0, paused=True, undo=undo), call="r2") == (Delivered(undo),)
+    assert shop.oversells(sku) == ""
+    assert await shop.tell(shop.row(sku, 6, undo=undo), call="r3") == (Delivered(),)
+    assert (shop.level(sku), shop.oversells(sku)) == (6, was)
+
+
+async def test_a_product_that_no_list_shows_and_that_does_not_sell_on_is_paused_by_its_0(shop: Standin) -> None:
+    """The answer to the number says so."""
+    await shop.control("faults", {"unlisted": ["TEE"]})
+    assert await shop.tell(shop.row("TEE", 0, expected=0, paused=True)) == (Delivered(),)
+    assert shop.level("TEE") == 0
+
+
+async def test_a_product_that_no_list_shows_is_read_by_its_own_address(shop: Standin) -> None:
+    """And one that is not there is found missing."""
+    await shop.control("faults", {"unlisted": ["CAP", "SOCK-S"]})
+    gone = replace(shop.row("CAP", 1), listing=replace(shop.listings["CAP"], ids={"product": "404"}))
+    shown = await shop.read(shop.row("CAP", 0), shop.row("TEE", 0), gone)
+    assert [verdict.quantity for verdict in shown if isinstance(verdict, Shows)] == [2, 5]
+    assert isinstance(shown[2], Rejected)
+    (variation,) = await shop.read(shop.row("SOCK-S", 0))
+    assert isinstance(variation, Shows)
+    assert variation.quantity == 3
+
+
 async def test_backorders_that_somebody_changes_during_a_pause_come_back_as_they_were_last(shop: Standin) -> None:
     """What is put back is on record first, again."""
     stops = shop.row("SOCK-S", 0, expected=0, paused=True, undo="backorders=notify")
