@@ -11,7 +11,8 @@ from dataclasses import replace
 from schemas.cluster import ClusterError, check
 from schemas.config import ConfigError, Secrets, config_path, load
 from schemas.logs import setup as log_setup
-from schemas.settings import Channel, Config
+from schemas.settings import Channel, Config, Publishers
+from schemas.shapes import hints, reader
 from schemas.words import Command
 
 CONFIG = "the deployment's TOML file (or LASTUNIT_CONFIG)"
@@ -29,7 +30,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     run.add_argument("--host", default="127.0.0.1")
     run.add_argument("--port", type=int, default=0, help="0 takes a free one")
     run.add_argument("--instance", help="a name of this process's own: after a restart it is active again at once")
-    run.add_argument("--time-scale", type=int, help="for rehearsals: patience in thousandths, instead of the file's")
+    run.add_argument("--time-scale", type=_scale, help="for rehearsals: patience in thousandths, instead of the file's")
     run.set_defaults(run=_run)
     tell = commands.add_parser(
         "command",
@@ -77,6 +78,14 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     return root
 
 
+def _scale(given: str) -> int:
+    """Return a scale of time as the configuration takes it."""
+    try:
+        return int(reader(hints(Publishers)["time_scale"])(int(given)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _configured(args: argparse.Namespace) -> tuple[Config, Channel]:
     from publishers.channels import KINDS
 
@@ -113,11 +122,13 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace) -> int:
-    from publishers.commands import UnsentError, send
+    from publishers.commands import BY_SKU, UnsentError, send
 
-    config, channel = _configured(args)
+    what, (config, channel) = Command(args.what), _configured(args)
+    if args.sku is not None and what not in BY_SKU:
+        raise ConfigError(f"nothing was sent: {what} is of the whole channel, leave out --sku")
     try:
-        send(config, channel.name, Command(args.what), args.sku, args.actor, args.reason)
+        send(config, channel.name, what, args.sku, args.actor, args.reason)
     except UnsentError as error:
         print(error, file=sys.stderr)
         return 1

@@ -12,7 +12,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.channel_records import PublisherCommand
 from schemas.cluster import ClusterError, now_ms
-from schemas.codec import encode
+from schemas.codec import WireError, encode
+from schemas.config import ConfigError
 from schemas.events import Headers, headers
 from schemas.logs import LIBRARY
 from schemas.settings import Config
@@ -23,6 +24,8 @@ SENT_WITHIN_S = 30.0
 METADATA_S = 10.0
 COMMANDS = tuple(Command)
 """What the publisher executes."""
+BY_SKU = (Command.REPLAY, Command.DISCARD)
+"""Those that one SKU may be named for; the others are the whole channel's."""
 MEANINGS: Mapping[Command, str] = {
     Command.ENABLE: "make calls; until the next of the first three, at most 7 days: what shall last is its `mode`",
     Command.SHADOW: "show the difference and change nothing at the channel",
@@ -44,7 +47,7 @@ class UnsentError(Exception):
 
 
 def send(config: Config, channel: str, command: Command, sku: str | None, actor: str, reason: str = "") -> int:
-    """Write the command's record and wait until Kafka has it; returns its time.  Raises `UnsentError` if it has not."""
+    """Write the command's record and wait until Kafka has it; returns its time.  Raises what `send_all` raises."""
     record = PublisherCommand(command=command, sku=sku, actor=actor, reason=reason, at=now_ms())
     send_all(config, channel, [record], lambda _count: None)
     return record.at
@@ -54,7 +57,8 @@ def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], 
     """
     Write commands in their order and wait until Kafka has them all.
 
-    Raises `UnsentError` if it has not, `ClusterError` where their topic is not there.
+    Raises `UnsentError` if it has not, `ClusterError` where their topic is not there, and `ConfigError` for words that
+    fit into no record: then none of them is written.
     """
     failures: list[str] = []
 
@@ -62,14 +66,14 @@ def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], 
         if error is not None:
             failures.append(error.str())
 
-    name = publisher_command(channel)
+    name, made = publisher_command(channel), [(record, _encoded(record)) for record in records]
     producer = Producer(config.kafka.producer(), logger=LIBRARY)
     _look(config, producer, config.kafka.topic(name))
-    for number, record in enumerate(records, start=1):
+    for number, (record, value) in enumerate(made, start=1):
         producer.produce(
             config.kafka.topic(name),
             key=record.sku,
-            value=encode(record),
+            value=value,
             headers=[*_headers(name, record)],
             on_delivery=written,
         )
@@ -80,6 +84,13 @@ def send_all(config: Config, channel: str, records: Iterable[PublisherCommand], 
         failures.append(f"no answer from Kafka at {config.kafka.bootstrap} within {SENT_WITHIN_S:g} s")
     if failures:
         raise UnsentError(f"the command was not written: {failures[0]}")
+
+
+def _encoded(record: PublisherCommand) -> bytes:
+    try:
+        return encode(record)
+    except WireError as error:
+        raise ConfigError(f"the command was not written: {error}") from None
 
 
 def _look(config: Config, producer: Producer, topic: str) -> None:

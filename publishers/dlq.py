@@ -14,6 +14,8 @@ UNITS = {"s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000
 HEAD = ("CHANNEL", "SKU", "REASON", "ATTEMPTS", "AGE", "TOLD", "WORDS")
 CALLS = ("AT", "TOLD", "ANSWER", "VERDICT", "MS", "WORDS")
 WORDS_MAX = 80
+NEXT = "repair the cause, then `python -m publishers dlq replay` tells the newest level"
+UNSENT = "a dry run: nothing was sent"
 _DURATION = re.compile(r"([0-9]{1,9})(s|min|m|h|d)")
 
 
@@ -101,14 +103,23 @@ def wanted(found: Iterable[Dead], wish: Wish, now: int) -> list[Dead]:
     ]
 
 
-def text(found: Sequence[Dead], now: int) -> Iterator[str]:
-    """Yield a table, and what can be done."""
-    if not found:
-        yield "nothing is dead"
+def beside(found: Sequence[Dead], meant: Sequence[Dead]) -> str:
+    """Return in words what of all that is dead is not meant, "" where there is nothing."""
+    closed = sum(one.reason == DISCARDED for one in found) - sum(one.reason == DISCARDED for one in meant)
+    others = len(found) - len(meant) - closed
+    said = (f"{others} dead that the filters leave out", others), (f"{closed} closed by a person (--all)", closed)
+    return ", ".join(words for words, count in said if count)
+
+
+def text(meant: Sequence[Dead], now: int, others: str = "", then: str = NEXT) -> Iterator[str]:
+    """Yield a table, what is dead besides (`others`), and what comes `then`."""
+    more = f"; besides {others}" if others else ""
+    if not meant:
+        yield f"nothing is dead{f' that is meant{more}' if more else ''}"
         return
-    yield from table([HEAD, *(_cells(one, now) for one in found)])
+    yield from table([HEAD, *(_cells(one, now) for one in meant)])
     yield ""
-    yield f"{len(found)} in all; repair the cause, then `python -m publishers dlq replay` tells the newest level"
+    yield f"{len(meant)} in all{more}; {then}"
 
 
 def _cells(one: Dead, now: int) -> tuple[str, ...]:
@@ -122,7 +133,8 @@ def _number(value: int | None) -> str:
 
 def story(one: Dead, calls: Sequence[SyncLog], now: int) -> Iterator[str]:
     """Yield all that is known of one of them."""
-    yield f"{one.sku} at {one.channel}: {one.reason} {age(now - one.at)} ago, after {one.attempts} failures in a row"
+    failures = f", after {one.attempts} failures in a row" if one.attempts else ""
+    yield f"{one.sku} at {one.channel}: {one.reason} {age(now - one.at)} ago{failures}"
     yield f"  {one.words}"
     yield f"  dead letter {one.letter_id}"
     yield ""

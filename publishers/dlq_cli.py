@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from publishers.channels import KINDS
 from publishers.commands import Advance, UnsentError, send_all
-from publishers.dlq import Dead, Wish, dead, duration, story, text, wanted
+from publishers.dlq import UNSENT, Dead, Wish, beside, dead, duration, story, text, wanted
 from publishers.fold import DISCARDED
 from publishers.tail import Tail, unanswered
 from schemas.channel_records import ChannelLevel, PublisherCommand, SyncLog
@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
     config = load(config_path(args.config, os.environ))
     channels = _channels(config, args.channel)
     try:
-        meant = wanted(_read(config, channels), _wish(args), now_ms())
-        return _VERBS[args.verb](config, args, meant)
+        found = [*_read(config, channels)]
+        return _VERBS[args.verb](config, args, found, wanted(found, _wish(args), now_ms()))
     except (KafkaException, UnsentError) as error:
         print(unanswered(config, error), file=sys.stderr)
         return NO_ANSWER
@@ -114,21 +114,20 @@ def _read(config: Config, channels: Iterable[str]) -> Iterator[Dead]:
         yield from dead(channel, newest.values())
 
 
-def _list(_config: Config, args: argparse.Namespace, meant: Sequence[Dead]) -> int:
-    _show(meant, as_json=args.json)
+def _list(_config: Config, args: argparse.Namespace, found: Sequence[Dead], meant: Sequence[Dead]) -> int:
+    if args.json:
+        _dump(meant)
+    else:
+        print(*text(meant, now_ms(), beside(found, meant)), sep="\n")
     return DONE
 
 
-def _show(found: Sequence[Dead], *, as_json: bool) -> None:
+def _dump(found: Sequence[Dead]) -> None:
     now = now_ms()
-    if as_json:
-        print(orjson.dumps([one.document(now) for one in found]).decode())
-        return
-    for line in text(found, now):
-        print(line)
+    print(orjson.dumps([one.document(now) for one in found]).decode())
 
 
-def _story(config: Config, args: argparse.Namespace, meant: Sequence[Dead]) -> int:
+def _story(config: Config, args: argparse.Namespace, _found: Sequence[Dead], meant: Sequence[Dead]) -> int:
     if not meant:
         print(f"{args.sku} is not dead: `python -m publishers explain` says how it stands", file=sys.stderr)
         return NOTHING
@@ -160,14 +159,16 @@ def _calls(config: Config, one: Dead) -> list[SyncLog]:
     return sorted(found, key=lambda call: call.started_at, reverse=True)[:CALLS_MAX]
 
 
-def _tell(config: Config, args: argparse.Namespace, meant: Sequence[Dead]) -> int:
+def _tell(config: Config, args: argparse.Namespace, found: Sequence[Dead], meant: Sequence[Dead]) -> int:
     """Send a command for each SKU that is meant."""
-    command = Command(args.verb)
+    command, others = Command(args.verb), beside(found, meant)
     if not meant:
-        print("nothing is dead that these filters mean", file=sys.stderr)
+        print(*text(meant, now_ms(), others), file=sys.stderr)
         return NOTHING
-    if args.dry_run or args.json:
-        _show(meant, as_json=args.json)
+    if args.json:
+        _dump(meant)
+    elif args.dry_run:
+        print(*text(meant, now_ms(), others, UNSENT), sep="\n")
     if args.dry_run:
         return DONE
     why, at = vars(args).get("why", ""), now_ms()

@@ -25,7 +25,7 @@ from schemas.topics import SYNC_DRIFT, SYNC_RUN
 from schemas.words import Command
 
 AGREES, DRIFTED, FAILED, SILENT = range(4)
-TIMEOUT_S = 300.0
+TIMEOUT_S, TIMEOUT_MAX_S = 300.0, 86_400.0
 POLL_S = 0.2
 REST_S = 10.0
 """How long after a run's record its drifts may come: they were written before it, in other partitions."""
@@ -40,11 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit codes: 0 no drift, 1 drifts, 2 no end of the run or cluster unusable, 3 nobody answered."
     parser.add_argument("channel", help="its name in the configuration")
     parser.add_argument("--config", help="the deployment's TOML file (or LASTUNIT_CONFIG)")
-    parser.add_argument("--dry-run", action="store_true", help="show the drifts and change nothing")
-    parser.add_argument("--last", action="store_true", help="show the last run again, ask for none")
+    wish = parser.add_mutually_exclusive_group()
+    wish.add_argument("--dry-run", action="store_true", help="show the drifts and change nothing")
+    wish.add_argument("--last", action="store_true", help="show the last run again, ask for none")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="wait so long (%(default)g s)")
+    parser.add_argument("--timeout", type=_seconds, default=TIMEOUT_S, metavar="S", help="wait so long (%(default)g s)")
     parser.add_argument("--actor", default="cli", help="who asks")
+
+
+def _seconds(given: str) -> float:
+    seconds = float(given)
+    if not 0 < seconds <= TIMEOUT_MAX_S:
+        raise argparse.ArgumentTypeError(f"{given} is not between 0 and {TIMEOUT_MAX_S:g} s")
+    return seconds
 
 
 def run(args: argparse.Namespace, config: Config, channel: Channel) -> int:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from publishers import commands
 from publishers.__main__ import main
-from publishers.commands import COMMANDS, MEANINGS
+from publishers.commands import BY_SKU, COMMANDS, MEANINGS
 from publishers.ledger.explain_cli import told
 from publishers.quiet import Once
 from publishers.tail import Tail, unanswered
@@ -109,3 +109,62 @@ def test_a_command_that_nobody_can_take_says_so_soon(
 
     assert main(["command", "shop", "enable", "--config", str(path)]) == 1
     assert "the command was not written: no answer from Kafka at 127.0.0.1:1: " in capsys.readouterr().err
+
+
+SHOP = (
+    '[kafka]\nbootstrap = "127.0.0.1:1"\npartitions = 1\n'
+    '[[channels]]\nname = "shop"\nkind = "woocommerce"\nsince = 2026-11-01T00:00:00Z\nbase_url = "http://shop"\n'
+)
+
+
+@pytest.mark.parametrize("what", [command for command in COMMANDS if command not in BY_SKU])
+def test_a_command_of_the_whole_channel_takes_no_sku(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who means to enable, or to stop, one SKU must not do so to all of them: nothing is sent, exit code 2."""
+    path = tmp_path / "config.toml"
+    path.write_text(SHOP)
+
+    assert main(["command", "shop", what, "--sku", "TEE", "--config", str(path)]) == 2
+    assert "is of the whole channel, leave out --sku" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["command", "shop", "stop", "--reason", "x" * 1_001], "reason: 1001 bytes, want 0 to 1000"),
+        (["command", "shop", "replay", "--sku", ""], "sku: 0 bytes, want 1 to 255"),
+        (["command", "shop", "enable", "--actor", "x" * 1_001], "actor: 1001 bytes, want 0 to 1000"),
+    ],
+)
+def test_words_that_fit_into_no_record_are_refused_before_anything_is_sent(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a sentence that names the word, exit code 2; no traceback, and Kafka is not even asked."""
+    path = tmp_path / "config.toml"
+    path.write_text(SHOP)
+
+    assert main([*words, "--config", str(path)]) == 2
+    assert f"the command was not written: PublisherCommand.{said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "shop", "--time-scale", "0"], "0 is not between 1 and 1000"),
+        (["run", "shop", "--time-scale", "-5"], "-5 is not between 1 and 1000"),
+        (["run", "shop", "--time-scale", "fast"], "'fast'"),
+        (["reconcile", "shop", "--timeout", "-1"], "-1 is not between 0 and 86400 s"),
+        (["reconcile", "shop", "--timeout", "nan"], "nan is not between 0 and 86400 s"),
+        (["reconcile", "shop", "--dry-run", "--last"], "not allowed with"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ladder without waits would hammer the channel; an answer cannot come in less than no time."""
+    with pytest.raises(SystemExit) as end:
+        main(words)
+
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 from publishers import tail
 from publishers.__main__ import main
-from publishers.dlq import Wish, age, dead, duration, story, text, wanted
+from publishers.dlq import UNSENT, Wish, age, beside, dead, duration, story, text, wanted
 from schemas.channel_records import ChannelLevel, Shown, SyncLog
 from schemas.words import Status
 
@@ -83,6 +83,19 @@ def test_the_table_has_a_row_a_sku_and_says_what_is_next() -> None:
     assert [*text([], NOW)] == ["nothing is dead"]
 
 
+def test_what_the_filters_leave_out_is_said() -> None:
+    """An empty list must not read as if nothing were dead, and a closed letter is still a listing that is not told."""
+    old, shut, new = FOUND
+    assert beside(FOUND, FOUND) == ""
+    assert beside(FOUND, [old, new]) == "1 closed by a person (--all)"
+    assert beside(FOUND, []) == "2 dead that the filters leave out, 1 closed by a person (--all)"
+    (nothing,) = text([], NOW, beside([new], []))
+    assert nothing == "nothing is dead that is meant; besides 1 dead that the filters leave out"
+    assert [*text([old], NOW, beside([old, shut], [old]), UNSENT)][-1] == (
+        "1 in all; besides 1 closed by a person (--all); a dry run: nothing was sent"
+    )
+
+
 def test_one_of_them_is_shown_with_its_calls() -> None:
     """Each with what was told and answered."""
     call = SyncLog(
@@ -103,6 +116,7 @@ def test_one_of_them_is_shown_with_its_calls() -> None:
     assert lines[0] == "OLD at shop: ladder_exhausted 9 h ago, after 5 failures in a row"
     assert lines[-1].split() == ["1970-01-01", "00:00:00", "7", "HTTP", "503", "channel_down", "12", "HTTP", "503"]
     assert "No call" in [*story(FOUND[0], [], NOW)][-1]
+    assert next(story(FOUND[2], [], NOW)) == "NEW at shop: rejected 1 h ago"
 
 
 @pytest.mark.parametrize(("ms", "said"), [(0, "0 s"), (59_000, "59 s"), (61_000, "1 min"), (25 * HOUR, "1 d")])
