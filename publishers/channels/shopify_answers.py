@@ -11,16 +11,15 @@ from typing import Any
 
 import orjson
 
+from publishers.channels.shopify_cost import THROTTLE_MS, UNREADABLE, hints, throttle_ms, told
 from publishers.push import (
     READ,
-    SILENCE_MAX_MS,
     TELL,
     Again,
     Answer,
     ChannelDown,
     Credentials,
     Delivered,
-    Hint,
     Rejected,
     Response,
     Retry,
@@ -35,9 +34,6 @@ from publishers.push import (
     split,
 )
 
-SECOND_MS = 1_000
-THROTTLE_MS = 1_000
-"""The wait where a throttling answer names none."""
 TRACK = ["input", "quantities"]
 """How the `field` of a row's error begins; the row's index follows."""
 
@@ -65,8 +61,6 @@ TOP_ERRORS: Mapping[str, Judge] = {
 """What a top-level error asks for; any other splits the call."""
 NUMBER_MAX = 1_000_000_000
 """The highest number that the shop takes, and the lowest with a minus."""
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
-"""What reading an answer of an unknown shape raises."""
 REFUSED = frozenset({401, 402, 403, 404, 423})
 """Statuses of a refused token, a shop that is frozen or locked, or a wrong address."""
 
@@ -113,38 +107,12 @@ def envelope(response: Response) -> Envelope:
         return Envelope(verdict=refused)
     try:
         document = orjson.loads(response.body)
-        errors, cost = document.get("errors") or [], (document.get("extensions") or {}).get("cost") or {}
-        if errors:
+        if errors := document.get("errors") or []:
+            cost = told(document)
             return Envelope(verdict=_top(errors[0], cost), cost=cost)
-        return Envelope(data=document["data"], cost=cost)
+        return Envelope(data=document["data"], cost=(document.get("extensions") or {}).get("cost") or {})
     except UNREADABLE as error:
         return Envelope(verdict=unreadable(error))
-
-
-def hints(cost: Any, bucket: str, *, costs: bool = True) -> tuple[Hint, ...]:
-    """
-    Return what an answer says of the points that the app has in this shop; nothing where that cannot be read.
-
-    With `costs` its own cost is told too: it is that of the call with which every conversation of this bucket begins.
-    """
-    try:
-        return _hints(cost, bucket, costs=costs) if cost else ()
-    except UNREADABLE:
-        return ()
-
-
-def _hints(cost: Any, bucket: str, *, costs: bool) -> tuple[Hint, ...]:
-    status, asked = cost.get("throttleStatus") or {}, cost.get("requestedQueryCost") if costs else None
-    left, rate = status.get("currentlyAvailable"), status.get("restoreRate")
-    return (
-        Hint(
-            bucket=bucket,
-            per_ms=SECOND_MS,
-            left=None if left is None else max(0, int(left)),
-            limit=None if rate is None else int(rate),
-            cost=None if asked is None else int(asked),
-        ),
-    )
 
 
 def _transport(response: Response) -> Verdict | None:
@@ -165,17 +133,8 @@ def _top(error: dict[str, object], cost: Mapping[str, Any]) -> Verdict:
     code = str(extensions.get("code", "")) if isinstance(extensions, dict) else ""
     reason = f"{code}: {error.get('message', '')!s:.300}"
     if code == "THROTTLED":
-        return Throttled(_throttle_ms(cost))
+        return Throttled(throttle_ms(cost))
     return TOP_ERRORS.get(code, Split)(reason)
-
-
-def _throttle_ms(cost: Mapping[str, Any]) -> int:
-    """Return when the bucket holds what the call asked for: (requested - available) / restore rate."""
-    if not cost:
-        return THROTTLE_MS
-    status = cost["throttleStatus"]
-    missing = cost["requestedQueryCost"] - status["currentlyAvailable"]
-    return max(1, min(SILENCE_MAX_MS, int(-(-missing * 1_000 // status["restoreRate"]))))
 
 
 def _mutation(rows: Sequence[Row], data: Any) -> Answer:

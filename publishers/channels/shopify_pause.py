@@ -12,8 +12,9 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from publishers.channels.shopify_answers import UNREADABLE, hints, unreadable
+from publishers.channels.shopify_answers import unreadable
 from publishers.channels.shopify_asking import asked
+from publishers.channels.shopify_cost import UNREADABLE, hints
 from publishers.channels.shopify_graphql import COST, graphql
 from publishers.push import (
     TELL,

@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-from publishers.channels.shopify_answers import UNREADABLE, available, hints
+from publishers.channels.shopify_answers import available
 from publishers.channels.shopify_asking import asked
+from publishers.channels.shopify_cost import UNREADABLE, hints
 from publishers.channels.shopify_file import download
 from publishers.channels.shopify_graphql import COST, graphql
 from publishers.kind import Seen, Sweep, Swept
