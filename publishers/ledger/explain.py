@@ -128,6 +128,7 @@ def _lines(sku: str, facts: Facts, channel: Channel) -> Iterator[Line]:
             listing=listing,
             retired=retired,
             desired=desired,
+            call=facts.calls.get((channel.name, listing_id)),
         )
         yield Line(
             channel=channel.name,
@@ -145,7 +146,7 @@ def _lines(sku: str, facts: Facts, channel: Channel) -> Iterator[Line]:
             next_attempt_at=state.next_attempt_at if state else None,
             err=state.err if state else None,
             dirty_since=state.dirty_since if state else None,
-            last_call=facts.calls.get((channel.name, listing_id)),
+            last_call=case.call,
             limited_by=least,
         )
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from publishers.brake import HELD
 from publishers.ledger.facts import Facts
-from schemas.channel_records import ChannelLevel, Shown
+from publishers.push import NAMES, Shows
+from schemas.channel_records import ChannelLevel, Shown, SyncLog
 from schemas.records import StockLevel
 from schemas.settings import Channel, Mode
 from schemas.words import Status
@@ -17,6 +18,10 @@ BEHIND_MS = 15_000
 """From this age on, what the tables say may be the past: a ledger that keeps up tells every 2 s."""
 LATE_MS = 60_000
 """A number that has been on its way for so long is late: the channels' own limits explain seconds, not minutes."""
+
+
+READ_BACK = NAMES[Shows]
+"""What `sync.log` says of a call that asked, and was shown a number."""
 
 
 class Verdict(StrEnum):
@@ -30,6 +35,7 @@ class Verdict(StrEnum):
     RETRYING = "retrying"
     LEDGER_BEHIND = "ledger_behind"
     ON_ITS_WAY = "on_its_way"
+    SEEN_OTHERWISE = "seen_otherwise"
     HIDDEN_SALES = "hidden_sales"
     UNSTOCKED = "unstocked"
     NEVER_TOLD = "never_told"
@@ -51,6 +57,7 @@ class Case:
     listing: Shown
     retired: bool
     desired: int | None
+    call: SyncLog | None = None
 
     @property
     def behind(self) -> bool:
@@ -72,6 +79,14 @@ class Case:
     def untold(self) -> bool:
         """Say whether the channel was never told."""
         return self.listing.shown is None and self.listing.sent is None
+
+    @property
+    def seen_otherwise(self) -> bool:
+        """Say whether a look, younger than all that we know, saw another number: nothing is done before it is sure."""
+        if self.call is None or self.call.verdict != READ_BACK or self.listing.inferred:
+            return False
+        known_at = max(self.listing.shown_at or 0, self.level.updated_at if self.level else 0)
+        return self.call.started_at > known_at and self.call.quantity != self.listing.shown
 
     @property
     def status(self) -> Status | None:
@@ -102,6 +117,7 @@ VERDICTS: tuple[tuple[Verdict, Callable[[Case], bool]], ...] = (
     (Verdict.LATE, lambda case: case.late),
     (Verdict.ON_ITS_WAY, lambda case: not case.agrees),
     (Verdict.HIDDEN_SALES, lambda case: case.state is not None and case.state.hidden > 0),
+    (Verdict.SEEN_OTHERWISE, lambda case: case.seen_otherwise),
     (Verdict.PAUSED, lambda case: case.level is not None and case.level.paused is not None),
     (Verdict.RETIRED, lambda case: case.retired),
     (Verdict.RULE, lambda case: case.ruled),

@@ -3,19 +3,21 @@
 from collections.abc import Iterator
 
 from publishers.ledger.explain import BEHIND_MS, Line, Part, Report, Verdict
+from publishers.ledger.explain_case import READ_BACK
 from publishers.ledger.rows import at
 from schemas.channel_records import SyncLog
 from schemas.records import OrderOutcome, StockLevel
 
 SENTENCES = {
     Verdict.UNKNOWN_SKU: "no table knows this SKU: was it ever imported, is it spelled like this?",
-    Verdict.DEAD: "the channel refused the number for good: see the error, repair, then `replay`",
+    Verdict.DEAD: "the number was given up: see the error, repair, then `dlq replay`",
     Verdict.LATE: "the number should have arrived long ago: look at the publisher and at the channel's limits",
     Verdict.BRAKE: "the brake holds the 0: one change would empty much of the shop; see `command brake_release`",
     Verdict.ACCEPTED: "the channel has taken the number and does not show it yet: it is read back",
     Verdict.RETRYING: "the last call failed and will be made again, with the newest number",
     Verdict.LEDGER_BEHIND: "the tables are old, so this may be the past: look at the ledger, not at the channel",
     Verdict.ON_ITS_WAY: "the hub has moved, the channel is being told",
+    Verdict.SEEN_OTHERWISE: "the last look saw another number, perhaps a sale on its way: `reconcile` says what it is",
     Verdict.HIDDEN_SALES: "the channel has sold units whose orders have not come yet; it is not raised before they do",
     Verdict.UNSTOCKED: "the SKU was never stocked: set or add a quantity",
     Verdict.NEVER_TOLD: "the channel was never told: is there a listing with this SKU, does its publisher run?",
@@ -95,8 +97,8 @@ def _line(line: Line, now: int) -> Iterator[str]:
 def _call(call: SyncLog, now: int) -> str:
     answer = f"HTTP {call.response_code}" if call.response_code else "no answer"
     err = f", {call.err}" if call.err else ""
-    when = _ago(call.started_at, now)
-    return f"last call {when}: {call.quantity} sent, {answer}, {call.verdict} in {call.duration_ms} ms{err}"
+    when, did = _ago(call.started_at, now), "seen" if call.verdict == READ_BACK else "sent"
+    return f"last call {when}: {call.quantity} {did}, {answer}, {call.verdict} in {call.duration_ms} ms{err}"
 
 
 def _decision(decision: OrderOutcome) -> str:

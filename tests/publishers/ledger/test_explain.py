@@ -236,6 +236,34 @@ def test_what_was_accepted_and_does_not_show_yet_is_waited_for() -> None:
     assert line(facts(level(12), waits)).verdict is Verdict.LATE
 
 
+@pytest.mark.parametrize(
+    ("look", "shown", "verdict"),
+    [
+        ({}, {}, Verdict.SEEN_OTHERWISE),
+        ({"quantity": 10}, {}, Verdict.IN_STEP),
+        ({"verdict": "delivered"}, {}, Verdict.IN_STEP),
+        ({"started_at": NOW - 3_000}, {}, Verdict.IN_STEP),
+        ({}, {"shown_at": NOW - 1_000}, Verdict.IN_STEP),
+        ({}, {"inferred": True}, Verdict.IN_STEP),
+        ({}, {"shown": 12}, Verdict.ON_ITS_WAY),
+    ],
+)
+def test_a_look_that_saw_another_number_is_not_called_right(
+    look: dict[str, Any], shown: dict[str, Any], verdict: Verdict
+) -> None:
+    """
+    What shows less waits for the order poll, and until then the channel shows another number than the tables say.
+
+    A look that is older than the number, or than its level, says nothing.
+    """
+    call = replace(CALL, **{"verdict": "read_back", "quantity": 4, "response_code": 200, "err": None, **look})
+    told = replace(Shown(shown=10, shown_at=NOW - 3_000, sent=10), **shown)
+    known = replace(facts(level(), replace(state(), listings={"1": told})), calls={("a", "1"): call})
+    assert line(known).verdict is verdict
+    said = text(explain("A", known, [channel()]))
+    assert f"{call.quantity} {'sent' if 'verdict' in look else 'seen'}, HTTP 200" in said
+
+
 def test_a_sku_that_no_table_knows_is_unknown() -> None:
     """A typing error must not look like a stock of nothing."""
     answer = explain("Z", replace(facts(None, None), calls={}), [channel()])
