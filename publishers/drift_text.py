@@ -1,4 +1,8 @@
-"""A reconciliation in words: one line about the run, and a table of its drifts.  Pure."""
+"""
+A reconciliation in words: one line about the run, and a table of its drifts.  Pure.
+
+What is not mapped stands there with the channel's own SKU, in brackets.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -35,7 +39,8 @@ def _summary(run: Reconciliation) -> str:
 
 def _cells(drift: Drift) -> tuple[str, ...]:
     numbers = (_number(drift.shown), _number(drift.expected), _number(drift.desired))
-    return (drift.sku or "-", drift.listing_id, *numbers, drift.cause, drift.action)
+    theirs = f"({drift.channel_sku})" if drift.channel_sku else "-"
+    return (drift.sku or theirs, drift.listing_id, *numbers, drift.cause, drift.action)
 
 
 def _number(value: int | None) -> str:

@@ -101,7 +101,8 @@ class Found:
     """
     A drift: what a look showed of a listing (or of what the channel calls so), what was known, and what is done.
 
-    `run_id` names the run that saw it first, None for a single read-back.
+    `run_id` names the run that saw it first, None for a single read-back; `called` is the channel's SKU of what is not
+    mapped.
     """
 
     place: Listing | str
@@ -110,6 +111,7 @@ class Found:
     action: DriftAction = DriftAction.NONE
     known: Known | None = None
     run_id: str | None = None
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,7 @@ class Findings:
             seen_at=found.look.at,
             at=now,
             run_id=run.ask.run_id if run else found.run_id,
+            channel_sku=fitting(found.called) or None,
         )
 
     def _written(self, run: Run, cause: DriftCause, name: str) -> bool:

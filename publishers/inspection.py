@@ -96,7 +96,7 @@ class Inspection:
                 continue
             look = Look(quantity=seen.quantity, at=seen.at, oversells=seen.oversells)
             if key not in ours:
-                unmapped = Found(place=key, look=look, cause=DriftCause.UNMAPPED)
+                unmapped = Found(place=key, look=look, cause=DriftCause.UNMAPPED, called=seen.sku)
                 yield partial(self._report, unmapped, run)
             for listing in ours.get(key, ()):
                 yield partial(self._take, listing, look, run)

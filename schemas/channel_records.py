@@ -173,7 +173,8 @@ class Drift:
     A read-back found a listing that shows another number than it should: what, why, and what is done about it.
 
     `shown` is what the channel showed at `seenAt`, `expected` what we were sure of, `desired` what it should show.
-    `runId` is the reconciliation that found it, null where a single read-back did.
+    `runId` is the reconciliation that found it, null where a single read-back did.  `channelSku` is the SKU that the
+    channel itself writes beside a listing that is not mapped.
     """
 
     VERSION: ClassVar[int] = 1
@@ -188,6 +189,7 @@ class Drift:
     seen_at: Millis
     at: Millis
     run_id: Id | None = None
+    channel_sku: Id | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,16 +32,25 @@ def test_a_run_without_drift_is_one_line() -> None:
 
 
 def test_each_drift_is_a_row() -> None:
-    """Under one head, in columns; what nobody knows is a dash."""
+    """Under one head, in columns; what nobody knows is a dash, and the channel's own SKU stands in brackets."""
     unmapped = replace(DRIFT, sku=None, listing_id="X", expected=None, desired=None, cause=DriftCause.UNMAPPED)
-    run = replace(RUN, drifts={"unmapped": 1, "edited_by_hand": 1})
-    assert [*text(run, [DRIFT, replace(unmapped, action=DriftAction.NONE)])] == [
-        "shop: run shop-1, 4 listings in 2.5 s: 2 drifts (1 edited_by_hand, 1 unmapped)",
+    run = replace(RUN, drifts={"unmapped": 2, "edited_by_hand": 1})
+    unmapped = replace(unmapped, action=DriftAction.NONE)
+    assert [*text(run, [DRIFT, unmapped, replace(unmapped, listing_id="Y", channel_sku="MUG")])] == [
+        "shop: run shop-1, 4 listings in 2.5 s: 3 drifts (1 edited_by_hand, 2 unmapped)",
         "",
-        "SKU  LISTING  SHOWS  EXPECTED  SHOULD SHOW  CAUSE           DONE",
-        "TEE  11       9      7         7            edited_by_hand  corrected",
-        "-    X        9      -         -            unmapped        none",
+        "SKU    LISTING  SHOWS  EXPECTED  SHOULD SHOW  CAUSE           DONE",
+        "TEE    11       9      7         7            edited_by_hand  corrected",
+        "-      X        9      -         -            unmapped        none",
+        "(MUG)  Y        9      -         -            unmapped        none",
     ]
+
+
+def test_a_channel_s_words_do_not_command_the_terminal() -> None:
+    """A SKU with an escape sequence or a line break in it stays one cell of its row."""
+    strange = replace(DRIFT, sku=None, channel_sku="A\x1b[2J\nB", cause=DriftCause.UNMAPPED)
+    (*_, row) = text(replace(RUN, drifts={"unmapped": 1}), [strange])
+    assert row.startswith("(A?[2J?B)  11  ")
 
 
 def test_a_run_that_came_to_no_end_says_why() -> None:

@@ -280,9 +280,12 @@ def test_a_hot_listing_is_left_out() -> None:
 
 
 def test_listings_that_only_one_side_knows_are_named() -> None:
-    """The channel's own id of one that is not mapped; and one of ours that it does not show, unless it is retired."""
+    """
+    The channel's own id, and SKU, of one that is not mapped: people know it by that.  And one of ours that it does not
+    show, unless it is retired.
+    """
     one = desk({"A": 5, "B": 6, "C": 7})
-    one.shop.numbers["X"] = 3
+    one.shop.numbers["X"], one.shop.skus["X"] = 3, "MUG" + "\N{SNOWMAN}" * 100
     del one.shop.numbers["B"], one.shop.numbers["C"]
     one.bench.listing("C", retired=True)
     del one.shop.numbers["C"]
@@ -290,6 +293,8 @@ def test_listings_that_only_one_side_knows_are_named() -> None:
     assert run.shown == 2
     found = {(drift.sku, drift.listing_id, drift.cause, drift.action) for drift in one.drifts()}
     assert found == {(None, "key-X", UNMAPPED, NONE), ("B", "B", DriftCause.NOT_SHOWN, NONE)}
+    called = {drift.cause: drift.channel_sku for drift in one.drifts()}
+    assert called == {UNMAPPED: "MUG" + "\N{SNOWMAN}" * 84, DriftCause.NOT_SHOWN: None}
 
 
 def test_a_listing_that_came_during_the_run_is_not_missed() -> None:

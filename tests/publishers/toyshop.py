@@ -100,10 +100,11 @@ def _verdict(number: int | None, at: int) -> Verdict:
 
 @dataclass
 class Toyshop:
-    """What the channel shows by listing; `late` ones are taken and not shown."""
+    """What the channel shows by listing, and the SKU it writes beside it; `late` ones are taken and not shown."""
 
     kind: str = "toy"
     numbers: dict[str, Any] = field(default_factory=dict)
+    skus: dict[str, str] = field(default_factory=dict)
     off: set[str] = field(default_factory=set)
     oversells: set[str] = field(default_factory=set)
     taken: dict[str, int] = field(default_factory=dict)
@@ -138,7 +139,12 @@ class Toyshop:
 
     def _sweep(self, _: None) -> dict[str, Any]:
         return {
-            name: {"quantity": number, "off": name in self.off, "oversells": name in self.oversells}
+            name: {
+                "quantity": number,
+                "sku": self.skus.get(name, ""),
+                "off": name in self.off,
+                "oversells": name in self.oversells,
+            }
             for name, number in self.numbers.items()
         }
 
