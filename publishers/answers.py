@@ -55,9 +55,9 @@ def log_rows(
 
 
 def lags(levels: Mapping[str, StockLevel], call: Call, answer: Answer, now: int) -> list[int]:
-    """Return for each row that was taken the ms since its level's change; a bundle that is none any more has none."""
+    """Return for each row that was taken the ms since what it tells changed; a bundle that is no more has none."""
     taken = (row.sku for row, one in zip(call.rows, answer.verdicts, strict=True) if isinstance(one, TAKEN))
-    return [max(0, now - levels[sku].updated_at) for sku in taken if sku in levels]
+    return [max(0, now - call.moved[sku]) for sku in taken if sku in levels]
 
 
 def words(verdict: Verdict) -> str | None:

@@ -51,6 +51,13 @@ class Access:
         self._epoch = 0
         self._refused = -1
 
+    @property
+    def names(self) -> list[str]:
+        """Return under which names the secrets are configured."""
+        return [
+            f"LASTUNIT_{channel_secret(self._channel.name, name)}" for name in sorted(asked(self._kind, self._grant))
+        ]
+
     async def headers(self) -> Mapping[str, str]:
         """Return the headers of a call to make now; raises `WithheldError` (and has noted it) or `NoTokenError`."""
         proof, _ = await self._proof()

@@ -187,27 +187,31 @@ class Life:
 
     def _take_up(self, answered: Answered) -> None:
         now, call, outcome = now_ms(), answered.call, answered.outcome
+        before = self.controller.calling.refused
         if isinstance(outcome, WithheldError):
             self.controller.withheld(call, str(outcome), now)
+        else:
+            self.parts.metrics.requested(call, outcome, now - answered.began)
+            ended = self.controller.answer(call, outcome, now)
+            if isinstance(ended, Answer):
+                self.parts.metrics.called(call, ended, lags(self.controller.book.levels, call, ended, now))
+        refused, names = self.controller.calling.refused, self.parts.access.names
+        if refused is None or before is not None:
             return
-        self.parts.metrics.requested(call, outcome, now - answered.began)
-        before, ended = self.controller.calling.refused, self.controller.answer(call, outcome, now)
-        if isinstance(ended, Answer):
-            self.parts.metrics.called(call, ended, lags(self.controller.book.levels, call, ended, now))
-        if self.controller.calling.refused is not None and before is None:
+        if not isinstance(outcome, WithheldError):  # which has noted it
             self.parts.access.refused(outcome.epoch)
-            log.error("the channel refuses us, nothing is told", extra={"reason": self.controller.calling.refused})
+        log.error("the channel refuses us, nothing is told", extra={"reason": refused, "secrets": names})
 
     def _look_around(self) -> None:
         """Look at what changes without a record: secrets that were rotated, and the diff while in shadow."""
         if self.controller.calling.refused is not None and self.parts.access.rotated():
             self.controller.secrets_changed()
+            log.info("other secrets: the channel is tried again", extra={"channel": self.parts.channel})
         now = now_ms()
         if self.controller.gate is Gate.SHADOW and now - self._shadow_logged > SHADOW_LOG_MS:
             self._shadow_logged = now
-            log.info(
-                "shadow", extra={"differ": len(self.controller.tasks.queue), "rows": self.controller.tasks.sample()}
-            )
+            tasks = self.controller.tasks
+            log.info("shadow", extra={"differ": len(tasks.queue), "rows": tasks.sample()})
 
     async def _commit(self) -> None:
         records, done = self.controller.tasks.out, self.intake.done

@@ -45,7 +45,7 @@ class Metrics:
         )
         self._lag = Histogram(
             "lastunit_publisher_lag_seconds",
-            "From a level's change to the channel's acceptance of it.",
+            "From a level's change, or that of a rule, to the channel's acceptance of it.",
             of,
             registry=self.registry,
             buckets=LAG_S,

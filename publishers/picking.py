@@ -78,6 +78,7 @@ class Picker:
             at=now,
             since=told,
             purpose=purpose,
+            moved={sku: self.tasks.moved(sku, waits) for sku, waits in told.items()},
             sales={sku: self.tasks.book.sales.known(sku) for sku in told},
             heard={sku: self.position(sku) for sku in told},
         )

@@ -149,6 +149,15 @@ class Tasks:
         """Return whether the level has changed since it was last told."""
         return self.book.levels[observed.sku].version > told_version(observed)
 
+    def moved(self, sku: str, waits: int) -> int:
+        """
+        Return when what a SKU is to be told changed: its level, or what made it wait where it was told that level.
+
+        A buffer that grows, or a number that somebody edits by hand, comes days after the level's last change.
+        """
+        level, observed = self.book.levels[sku], self.book.observed.get(sku)
+        return level.updated_at if observed is None or self._newer(observed) else max(waits, level.updated_at)
+
     def _due(self, observed: ChannelLevel, *, at_once: bool) -> int:
         if observed.status is Status.RETRYING:
             return 0 if at_once else observed.next_attempt_at or 0

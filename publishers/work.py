@@ -74,6 +74,7 @@ class Call:
     """
     One call: its rows, since when each SKU waits and which known sales its numbers reflect.
 
+    `moved` says by SKU when what is told of it changed: the level, or (told of that already) the rules or the channel.
     `heard` says the same by SKU as an offset of `order.outcome`, for the record.  `at` is when its intents were written
     last.  A call may take several requests: `step` counts from 0, `request` is the one to make now, and `wrote` says
     that one before it may have changed something.
@@ -87,6 +88,7 @@ class Call:
     at: int
     since: Mapping[str, int]
     purpose: Purpose = Purpose.TELL
+    moved: Mapping[str, int] = field(default_factory=dict)
     sales: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     heard: Mapping[str, int] = field(default_factory=dict)
     probe: bool = False

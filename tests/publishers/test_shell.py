@@ -99,8 +99,14 @@ async def test_a_flood_of_records_does_not_keep_the_loop(monkeypatch: pytest.Mon
     assert (taken, len(one.inbox)) == (1, 1)
 
 
-async def test_secrets_that_were_refused_and_then_missing_are_tried_when_they_are_back(bench_of: Any) -> None:
-    """The account was repaired without a new secret: an operator's `enable` must not be the last that helps."""
+async def test_secrets_that_were_refused_and_then_missing_are_tried_when_they_are_back(
+    bench_of: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    The account was repaired without a new secret: an operator's `enable` must not be the last that helps.
+
+    The log says each time that nothing is told and which secrets to look at, and when they are tried again.
+    """
     bench = bench_of("woocommerce", {"A": 5})
     environ = {"LASTUNIT_SHOP_CONSUMER_KEY": "refused", "LASTUNIT_SHOP_CONSUMER_SECRET": "cs"}
 
@@ -140,8 +146,13 @@ async def test_secrets_that_were_refused_and_then_missing_are_tried_when_they_ar
     life._look_around()
     assert "CONSUMER_KEY is missing" in (bench.controller.calling.refused or "")
     environ["LASTUNIT_SHOP_CONSUMER_KEY"] = key
-    life._look_around()
+    with caplog.at_level("INFO", "publishers.life"):
+        life._look_around()
     assert bench.controller.calling.refused is None
+    *refusals, ended = [record for record in caplog.records if record.name == "publishers.life"]
+    names = ["LASTUNIT_SHOP_CONSUMER_KEY", "LASTUNIT_SHOP_CONSUMER_SECRET"]
+    assert [vars(one)["secrets"] for one in refusals] == [names, names]
+    assert ended.message == "other secrets: the channel is tried again"
 
 
 def producer_of(failures: int, groups: list[object]) -> Callable[[Any], Any]:
