@@ -2,8 +2,8 @@
 `python -m publishers adopt CHANNEL`: take a channel's numbers as the first levels.
 
 It reads all that the channel shows, by its limit for reading, and writes a file that `python -m ingest import`
-takes; nothing else is written.  Exit codes: 0 done, 2 Kafka cannot be asked or the file not written, 3 the channel
-cannot be read.
+takes; nothing else is written.  That limit is the active publisher's: it reads in its place, and not beside it.  Exit
+codes: 0 done, 2 Kafka cannot be asked or the file not written, 3 the channel cannot be read.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from publishers.credentials import Access, WithheldError
 from publishers.delivery import Delivery
 from publishers.kind import Swept
 from publishers.limiter import Limiter
+from publishers.membership import Membership
+from publishers.standing_in import TakenError, standing_in
 from publishers.tail import Place, Tail, unanswered
 from publishers.waiting import spinner
 from publishers.work import Setup
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace, config: Config, channel: Channel) -> int:
     try:
         listings, levels = _tables(config, channel.name)
         with spinner(f"{channel.name} is read"):
-            swept = asyncio.run(read_all(made, channel, listings))
+            swept = asyncio.run(_read(config, made, channel, listings))
         if swept.err:
             print(f"{channel.name} cannot be read: {swept.err}", file=sys.stderr)
             return UNREAD
@@ -89,8 +91,16 @@ def _tables(config: Config, channel: str) -> tuple[list[Listing], dict[str, Stoc
     return [*listings.values()], levels
 
 
-async def read_all(made: Setup, channel: Channel, listings: Sequence[Listing]) -> Swept:
-    """Read all that the channel shows; a reason instead where it cannot be read."""
+async def _read(config: Config, made: Setup, channel: Channel, listings: Sequence[Listing]) -> Swept:
+    try:
+        async with standing_in(config, channel.name) as place:
+            return await read_all(made, channel, listings, place)
+    except TakenError as error:
+        return Swept(seen=(), err=str(error))
+
+
+async def read_all(made: Setup, channel: Channel, listings: Sequence[Listing], place: Membership) -> Swept:
+    """Read all that the channel shows; a reason instead where it cannot be read, or is owned by another meanwhile."""
     limiter = Limiter(made.limits, now_ms())
     conversation = made.kind.sweep(made.account, listings)
     async with Delivery(channel.base_url) as delivery:
@@ -101,6 +111,8 @@ async def read_all(made: Setup, channel: Channel, listings: Sequence[Listing]) -
                 cost, now = limiter.cost(request.bucket, request.cost), now_ms()
                 at = now + max(request.after_ms, limiter.wait(request.bucket, cost, now))
                 await asyncio.sleep((at - now) / 1_000)
+                if not place.owned:
+                    return Swept(seen=(), err="a publisher has become active meanwhile")
                 limiter.spend(request.bucket, cost, max(at, now_ms()))
                 request = conversation.send(await access.send(request, made.call_timeout_ms))
         except StopIteration as end:

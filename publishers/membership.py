@@ -21,6 +21,11 @@ COMMITTED_S = 10.0
 log = logging.getLogger(__name__)
 
 
+def group(channel: str) -> str:
+    """Return the name of the group of a channel's publishers, without the deployment's prefix."""
+    return f"publisher-{channel}"
+
+
 class Membership(threading.Thread):
     """Polls the group; `owned` says whether this process is the active one."""
 
@@ -40,7 +45,7 @@ class Membership(threading.Thread):
         named = {} if instance is None else {"group_instance_id": f"publisher-{channel}-{instance}"}
         self._consumer = Consumer(
             config.kafka.consumer(
-                f"publisher-{channel}",
+                group(channel),
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=SESSION_MS // 4,
                 # A newcomer must not take the place of an active member that is well.

@@ -120,6 +120,7 @@ def test_drifts_are_found_named_and_put_right(rigs: Rigs, eventually: base.Event
     ) in rigs.values():  # the run that each publisher makes soon after its start; by then the writes are old enough
         eventually(partial(rig.read, topics.SYNC_RUN, channel_records.Reconciliation))
         time.sleep(max(0, MARGIN_MS - (now_ms() - written(rig))) / 1_000)
+    _adopt_nothing(rigs["shopify"])
     for rig in rigs.values():
         drift(rig)
     _dry_run(rigs)
@@ -130,6 +131,14 @@ def test_drifts_are_found_named_and_put_right(rigs: Rigs, eventually: base.Event
     for kind, rig in rigs.items():
         eventually(partial(rig.show, wanted))
         _settled(rig, publishers[kind], eventually)
+
+
+def _adopt_nothing(rig: base.Rig) -> None:
+    """Beside its publisher the channel is not read by another process: both would do it by one share."""
+    argv = (sys.executable, "-m", "publishers", "adopt", "shop", "--config", str(rig.path))
+    done = subprocess.run(argv, check=False, cwd=HOME, env={**os.environ, **base.ENV}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "shop cannot be read: a publisher of it is running" in done.stderr
 
 
 def _dry_run(rigs: Rigs) -> None:
