@@ -244,6 +244,6 @@ class Calling:
 
     def _back(self, now: int) -> None:
         self.answered = True
-        failures, self.circuit = self.circuit.failures, circuit.Circuit()
-        if failures:
-            self.tasks.channel_is_back(now)
+        was, self.circuit = self.circuit, circuit.Circuit()
+        if was.failures:
+            self.tasks.channel_is_back(now, outage=was.is_open)

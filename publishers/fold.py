@@ -25,6 +25,8 @@ from schemas.words import Reason, Status
 
 DISCARDED = "discarded"
 """How the record of a SKU says that a person has closed its dead letter: it stays as it is until something changes."""
+CHANNEL_DOWN = "channel_down"
+"""The first word of what went wrong with a SKU only because its channel was down."""
 ERR_MAX = 240
 """Most characters of a channel's own words that are kept: at four bytes each they fit into a record."""
 
@@ -105,7 +107,7 @@ def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
 
 def failed(old: ChannelLevel, verdict: Retry | ChannelDown, moment: Moment) -> ChannelLevel:
     """Return the record after a failure that may pass: on the next rung of the ladder, or dead after the last."""
-    name = "channel_down" if isinstance(verdict, ChannelDown) else "retry"
+    name = CHANNEL_DOWN if isinstance(verdict, ChannelDown) else "retry"
     err = f"{name}: {verdict.reason}"[:ERR_MAX]
     if isinstance(verdict, ChannelDown) and not moment.counts:
         return replace(old, status=Status.RETRYING, next_attempt_at=old.next_attempt_at or moment.now, err=err)

@@ -7,6 +7,7 @@ from itertools import islice
 from publishers import fold
 from publishers.book import Book, told_version
 from publishers.brake import HELD
+from publishers.comeback import Comeback
 from publishers.demand import Demand
 from publishers.overtaking import Overtaking
 from publishers.push import Accepted, ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
@@ -45,6 +46,7 @@ class Tasks:
         self.refusals = Refusals()
         self._not_before: dict[str, int] = {}
         self._stale: dict[tuple[str, str], int] = {}
+        self._comeback = Comeback()
         self._began = 0
 
     def begin(self, call: Call) -> None:
@@ -79,6 +81,7 @@ class Tasks:
             self._sort(record)
 
     def _sort(self, record: ChannelLevel) -> None:
+        self._comeback.note(record)
         for status, skus in self.troubled.items():
             (skus.add if status is record.status else skus.discard)(record.sku)
         reason = fold.word(record) if record.status is Status.DEAD else ""
@@ -206,17 +209,15 @@ class Tasks:
             if sku in self.book.listings:
                 self.touch(sku, now, at_once=True)
 
-    def channel_is_back(self, now: int) -> None:
-        """Try again at once what failed only because the channel was down."""
-        down = [sku for sku in self.troubled[Status.RETRYING] if self._says(sku, "channel_down")]
-        gave_up = [sku for sku in self.troubled[Status.DEAD] if self._says(sku, Reason.LADDER_EXHAUSTED)]
-        self.replay([*down, *gave_up], "the channel is back", now)
+    def channel_is_back(self, now: int, *, outage: bool) -> None:
+        """Try again at once what failed only because the channel was down; `outage` is what `Comeback.again` takes."""
+        self.replay(self._comeback.again(self.troubled, self.book.observed, outage=outage), "the channel is back", now)
 
     def newer(self, sku: str, now: int) -> None:
         """A level or a listing changed: what waits only because the channel was down is not made to wait longer."""
         observed = self.book.observed.get(sku)
         retrying = observed is not None and observed.status is Status.RETRYING
-        self.touch(sku, now, at_once=retrying and self._says(sku, "channel_down"))
+        self.touch(sku, now, at_once=retrying and self._says(sku, fold.CHANNEL_DOWN))
 
     def _says(self, sku: str, word: str) -> bool:
         return (self.book.observed[sku].err or "").startswith(f"{word}:")
