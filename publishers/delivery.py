@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -14,6 +15,8 @@ from schemas.cluster import now_ms
 BODY_MAX = 8 * 1024 * 1024
 """Most bytes of an answer that are read."""
 CHUNK = 64 * 1024
+WRITTEN = "%/?:@!$&'()*+,;="
+"""What means something in a path and its query, and what is quoted already (RFC 3986, sections 3.3 and 3.4)."""
 
 
 class Delivery:
@@ -65,7 +68,16 @@ class Delivery:
                 # What a channel names must not lead into our own network, where a cloud's metadata stand open.
                 raise ValueError("not over https, as the channel itself is")
             return url, request.headers
-        return URL(self._base_url + request.path), {**request.headers, **headers}
+        return self._whole(request.path), {**request.headers, **headers}
+
+    def _whole(self, path: str) -> URL:
+        """
+        Return a path below the base URL as it is written.
+
+        yarl would decode `%2E` and then take the segment out, though `.` and `..` may be a seller's SKU.  What a kind
+        has left unquoted is quoted here.
+        """
+        return URL(str(URL(self._base_url)).rstrip("/") + quote(path, safe=WRITTEN), encoded=True)
 
 
 async def _once(request: aiohttp.ClientRequest, make: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -44,8 +44,11 @@ NUMBER_MAX = 1_000_000_000
 
 
 def item_path(account: Account, sku: str) -> str:
-    """Return where a listing lives; in a SKU everything may occur, slashes included."""
-    return f"{_seller(account)}/{quote(sku, safe='')}?{_query(account)}"
+    """Return where a listing lives; in a SKU everything may occur, slashes included, and it may be `.` or `..`."""
+    name = quote(sku, safe="")
+    # As they are they would lead to another address (RFC 3986, section 5.2.4).
+    name = name.replace(".", "%2E") if sku in (".", "..") else name
+    return f"{_seller(account)}/{name}?{_query(account)}"
 
 
 def _seller(account: Account) -> str:

@@ -88,11 +88,12 @@ def test_every_conversation_gets_its_verdicts(path: Path, judges: Judges) -> Non
 
 def test_a_sku_goes_into_the_path_whole() -> None:
     """Slashes, spaces, percent signs and letters of all kinds occur in a seller's SKU; nothing of it parts the path."""
-    for sku in ("A/B", "A B", "50%", "A?x=1#y", "Größe,M", "A+B", "A%2FB"):
+    for sku in ("A/B", "A B", "50%", "A?x=1#y", "Größe,M", "A+B", "A%2FB", ".", "..", " A ", "..."):
         request = next(kind.tell([row(sku)], ACCOUNT, "r1"))
         path, _, query = request.path.partition("?")
         head, _, last = path.rpartition("/")
         assert (head, unquote(last)) == (ITEMS, sku)
+        assert last not in (".", "..")
         assert query == "marketplaceIds=ATVPDKIKX0DER,A2EUQ1WTGCTBG2"
 
 

@@ -23,6 +23,8 @@ from schemas.settings import Channel, Kind
 
 TRIO = {"CLIENT_ID": "client", "CLIENT_SECRET": "secret", "REFRESH_TOKEN": "Atzr|refresh"}
 SKUS = ("TEE-M", "A/B c%2F", "Größe,M", "D,E")
+ODD = (".", "..", "%2E", "%2e%2e", "...", " X ", "./..", "A/../B", "a+b &?#", "%", "ß\u00a0…", "..,.")
+"""What a seller may call a product, and what a client or a server on the way may take for a part of an address."""
 DEADLINE_S = 10.0
 Talk = Generator[Request, Response, Any]
 
@@ -193,6 +195,15 @@ async def test_a_feed_that_stands_still_lets_its_listings_go(shop: Shop) -> None
     answer = await quickly(shop)
     assert {type(one) for one in answer.verdicts} == {Retry}
     assert [feed.status for feed in shop.account.more["amazon_feeds"].feeds.values()] == ["", "CANCELLED"]
+
+
+async def test_every_sku_is_told_and_read_by_its_own_name(shop: Shop) -> None:
+    """One call each, by the path; whatever the name looks like there."""
+    await shop.control("catalogue", products=[{"sku": sku, "quantity": 9} for sku in ODD])
+    for few in (ODD[:4], ODD[4:8], ODD[8:]):
+        assert (await shop.tell(3, few)).verdicts == (Accepted(),) * len(few)
+        await shop.until_it_shows(3, few)
+    assert await shop.read(SKUS) == [9] * len(SKUS)
 
 
 async def quickly(shop: Shop, skus: Sequence[str] = SKUS) -> Answer:
