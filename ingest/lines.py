@@ -89,6 +89,8 @@ class Unmapped(Exception):  # noqa: N818 - named for the reaction it demands
 def confirmed(line: Line, arrival: Arrival, find: FindListing) -> list[OrderConfirmed]:
     """Return a line's records: one, or one a component where the listing is a bundle; raises `Unmapped`."""
     listing = find(arrival.channel, line.listing_id) if line.listing_id else None
+    for other in line.others if listing is None else ():
+        listing = listing or find(arrival.channel, other)
     sku = listing.sku if listing else line.sku
     if not sku:
         raise Unmapped(f"no SKU, and listing {line.listing_id or 'without an id'} is not mapped")

@@ -1,7 +1,7 @@
 """The topic `listing` in memory: which of a channel's listings sells which SKU."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
@@ -27,6 +27,9 @@ class Listings(Follower):
     order, so each partition's is kept by itself and an end counts for its own partition only.  While two stand, the
     one that came last is in force.
 
+    A listing with a `variation` is found by `listing/variation` too: it may have got its own id when its channel had
+    another name for it, and an order's line names it as it is called now.
+
     Plain dicts, read by the event loop and written by the thread: each access is one step of the interpreter, the
     inner ones are replaced and never changed, and a reader needs no more than one listing.
     """
@@ -37,10 +40,12 @@ class Listings(Follower):
         self.changes = 0
         self._config = config
         self._table: dict[bytes, dict[int, Listing]] = {}
+        self._names: dict[bytes, bytes] = {}
 
     def find(self, channel: str, listing_id: str) -> Listing | None:
-        """Return a listing, None where there is none."""
-        places = self._table.get(listing_key(channel, listing_id))
+        """Return a listing by its id, or by what else it is called; None where there is none."""
+        key = listing_key(channel, listing_id)
+        places = self._table.get(key) or self._table.get(self._names.get(key, b""))
         return [*places.values()][-1] if places else None
 
     def _run(self) -> None:
@@ -76,8 +81,21 @@ class Listings(Follower):
             metrics.LISTING_FAULTS.inc()
             LOG.error("listing %r: %s", key, error)  # noqa: TRY400 - the sentence is enough, the trace is ours
             return
+        self._rename(key, self._table.get(key, {}), places)
         if places:
             self._table[key] = places
         else:
             self._table.pop(key, None)
         self.changes += 1
+
+    def _rename(self, key: bytes, before: Mapping[int, Listing], after: Mapping[int, Listing]) -> None:
+        was, now = ({_name(one) for one in places.values()} - {None, key} for places in (before, after))
+        for name in was - now:
+            if name is not None and self._names.get(name) == key:
+                del self._names[name]
+        self._names.update((name, key) for name in now if name is not None)
+
+
+def _name(listing: Listing) -> bytes | None:
+    own, variation = listing.ids.get("listing"), listing.ids.get("variation")
+    return listing_key(listing.channel, f"{own}/{variation}") if own and variation else None

@@ -51,7 +51,8 @@ class Line:
     One line of an order as its channel tells it: it holds `qty` units now.
 
     `order` and `line` are the channel's own ids.  `sku` is "" where the channel has none; `listing_id` is the id by
-    which `listing` maps it then ("" where the channel names no product).  Times are milliseconds since 1970.
+    which `listing` maps it then ("" where the channel names no product), and `others` are ids by which it may have been
+    mapped before, tried in their order.  Times are milliseconds since 1970.
     `pending` is a line that is not paid yet: whether it holds its units is the channel's setting `hold_pending`.
     """
 
@@ -64,6 +65,7 @@ class Line:
     seen_at: int
     ordered_at: int
     pending: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,8 @@ class Receipts:
         rows = [order for order in self.account.shop.orders.values() if wanted(order, query)]
         rows.sort(key=lambda order: zlib.crc32(f"{offset}:{order.order_id}".encode()))
         rows.sort(key=key, reverse=backwards)
-        shown = [etsy_views.receipt(order, self.sheets) for order in rows[offset : offset + limit]]
+        groups = self.sheets.groups()
+        shown = [etsy_views.receipt(order, self.sheets, groups) for order in rows[offset : offset + limit]]
         return answer({"count": len(rows), "results": shown})
 
     async def one(self, request: web.Request) -> web.Response:
@@ -61,7 +62,7 @@ class Receipts:
         order = self.account.shop.orders.get(name)
         if order is None:
             raise EtsyError(404, f"Could not find a Shop Receipt with receipt_id = {name}")
-        return answer(etsy_views.receipt(order, self.sheets))
+        return answer(etsy_views.receipt(order, self.sheets, self.sheets.groups()))
 
 
 def own(request: web.Request) -> None:

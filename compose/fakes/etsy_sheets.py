@@ -1,9 +1,11 @@
 """What a stand-in Etsy keeps of each listing beside its numbers: values, prices, settings, its state, old ids. Pure.
 
 Facts: Open API v3 `ListingInventory`, `ShopListing.state`; product and offering ids change with each update (Etsy in
-open-api #523); a listing that has sold out stays so whatever its numbers are (open-api #247) until it is renewed.
+open-api #523), and so do ids of values (#523, #343), while the words of values stay; a listing that has sold out stays
+so whatever its numbers are (open-api #247) until it is renewed.
 """
 
+import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,8 @@ from compose.fakes.shop import MERCHANT, Shop
 PRICE = 1950
 PROPERTY = 514
 PRODUCT_BASE, OFFERING_BASE = 9_700_000_000, 8_800_000_000
+STOCK_VALUES, OWN_VALUES = 1_000, 50_000_000_000
+"""Ids of values: Etsy's own are small, those that an update makes are the shop's."""
 ACTIVE, INACTIVE, SOLD_OUT = "active", "inactive", "sold_out"
 SETTINGS = ("price_on_property", "quantity_on_property", "sku_on_property", "readiness_state_on_property")
 View = dict[str, Any]
@@ -44,7 +48,7 @@ class Sheets:
         self.aside: dict[int, dict[str, int]] = {}
         self._sheets: dict[str, Sheet] = {}
         self._sold_out: dict[int, int] = {}
-        self._ids: dict[str, list[tuple[int, int]]] = {}
+        self._ids: dict[str, list[tuple[int, int, list[View]]]] = {}
 
     def groups(self) -> dict[int, list[Listing]]:
         """Group the products by their listing, oldest first."""
@@ -54,9 +58,11 @@ class Sheets:
         return dict(sorted(found.items()))
 
     def sheet(self, one: Listing, *, varied: bool) -> Sheet:
-        """Find a product's page."""
+        """Find a product's page; a product without a SKU has another word for its variation."""
         value = {"property_id": PROPERTY, "property_name": "Kind", "scale_id": None, "scale_name": None}
-        values = [{**value, "value_ids": [1], "values": [one.sku]}] if varied else []
+        word = one.sku or f"Kind {one.key}"
+        ids = [zlib.crc32(word.encode()) % STOCK_VALUES + 1]
+        values = [{**value, "value_ids": ids, "values": [word]}] if varied else []
         return self._sheets.get(one.key) or Sheet(values=values)
 
     def on_property(self, number: int, products: Sequence[Listing]) -> dict[str, list[int]]:
@@ -110,14 +116,21 @@ class Sheets:
         self.aside.pop(number, None)
 
     def renumber(self, one: Listing, at: int) -> None:
-        """Give a product new ids, as each update does; its old ones stay in the receipts of its time."""
-        place = self.shop.number()
-        self._ids.setdefault(one.key, [(0, one.ids["product_id"])]).append((at, PRODUCT_BASE + place))
+        """Give a product new ids, as each update does; what it was stays in the receipts of its time."""
+        place, values = self.shop.number(), self.sheet(one, varied=True).values
+        for value in values:
+            own = [zlib.crc32(f"{at}:{word}".encode()) for word in value["values"]]
+            value["value_ids"] = [OWN_VALUES + number for number in own]
+        self._ids[one.key].append((at, PRODUCT_BASE + place, values))
         one.ids = {**one.ids, "product_id": PRODUCT_BASE + place, "offering_id": OFFERING_BASE + place}
 
-    def product_id(self, one: Listing, at: int) -> int:
-        """Tell the id that a product had."""
+    def remember(self, one: Listing, *, varied: bool) -> None:
+        """Keep what a product was before its first update."""
+        self._ids.setdefault(one.key, [(0, one.ids["product_id"], self.sheet(one, varied=varied).values)])
+
+    def bought(self, one: Listing, at: int, *, varied: bool) -> tuple[int, list[View]]:
+        """Tell the id and the values that a product had."""
         known = self._ids.get(one.key)
         if known is None:
-            return one.ids["product_id"]
-        return known[max(0, bisect_right(known, at, key=lambda row: row[0]) - 1)][1]
+            return one.ids["product_id"], self.sheet(one, varied=varied).values
+        return known[max(0, bisect_right(known, at, key=lambda row: row[0]) - 1)][1:]

@@ -106,6 +106,7 @@ class Stock:
         }
         moved = any(self.sheets.number(one) != row.quantity for one, row in told.values())
         for one, row in told.values():
+            self.sheets.remember(one, varied=varied)
             self.sheets.rewrite(one, row.sku, row.sheet)
             if not moved or self.sheets.number(one) != row.quantity:
                 self._set(one, row.quantity, now, call)

@@ -1,6 +1,7 @@
 """Etsy's objects as its API shows them, pure. Source: Open API v3 `ShopReceipt`, `ShopListing`, `ListingInventory`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 
 from compose.fakes.books import Line, Listing, Order
 from compose.fakes.etsy_sheets import PRICE, Sheets, View
@@ -23,7 +24,7 @@ def status(order: Order) -> str:
     return "Partially Refunded" if any(line.current for line in order.lines.values()) else "Fully Refunded"
 
 
-def receipt(order: Order, sheets: Sheets) -> View:
+def receipt(order: Order, sheets: Sheets, groups: Mapping[int, Sequence[Listing]]) -> View:
     """Show a receipt: the transactions as they were bought, whatever was refunded since."""
     created, updated = order.created_at // 1000, order.updated_at // 1000
     return {
@@ -40,7 +41,10 @@ def receipt(order: Order, sheets: Sheets) -> View:
         "updated_timestamp": updated,
         "grandtotal": money(sum(line.ordered for line in order.lines.values())),
         "shipments": [],
-        "transactions": [transaction(line, order.created_at, sheets) for line in order.lines.values()],
+        "transactions": [
+            transaction(line, order.created_at, sheets, varied=len(groups.get(line.listing.ids["listing_id"], ())) > 1)
+            for line in order.lines.values()
+        ],
         "refunds": [
             {"amount": money(sum(one.quantity for one in refund.lines)), "created_timestamp": refund.at // 1000}
             for refund in order.refunds
@@ -48,8 +52,22 @@ def receipt(order: Order, sheets: Sheets) -> View:
     }
 
 
-def transaction(line: Line, created_at: int, sheets: Sheets) -> View:
-    """Show a line, with the ids that its product had when it was bought."""
+def transaction(line: Line, created_at: int, sheets: Sheets, *, varied: bool) -> View:
+    """Show a line, with the ids and the values that its product had when it was bought.
+
+    What the buyer asked for in words stands among the variations and is none; words there are escaped (open-api #254).
+    """
+    product, values = sheets.bought(line.listing, created_at, varied=varied)
+    chosen = [
+        {
+            "property_id": value["property_id"],
+            "value_id": value["value_ids"][0],
+            "formatted_name": value["property_name"],
+            "formatted_value": escape(", ".join(value["values"])),
+        }
+        for value in values
+    ]
+    words = {"property_id": 54, "value_id": None, "formatted_name": "Personalization", "formatted_value": "For Jo"}
     return {
         "transaction_id": number(line.line_id),
         "title": line.listing.sku,
@@ -57,9 +75,11 @@ def transaction(line: Line, created_at: int, sheets: Sheets) -> View:
         "quantity": line.ordered,
         "is_digital": False,
         "listing_id": line.listing.ids["listing_id"],
-        "product_id": sheets.product_id(line.listing, created_at),
+        "product_id": product,
         "sku": line.listing.sku,
         "price": money(1),
+        "variations": [*chosen, words],
+        "product_data": values,
     }
 
 

@@ -3,12 +3,14 @@ Etsy's listings: every product of those that are on sale, sold out or switched o
 
 Facts: Open API v3 `getListingsByShop` (`state`, `includes=Inventory`, `offset`, sorted by creation) and
 `ListingInventory`; an order's line names the product, and SKUs belong to products.  A listing without variations has
-one product.
+one product.  Its number changes with each update (open-api #523), so a product is named by its variation
+(`schemas.variations`), and by its number only where that cannot be read or two of a listing have the same.
 
 There is no key to read on from, so pages overlap by one listing: the next one is only taken if it begins with the
 listing that was read last.  Where it does not, one before it has left this state, and the state is read again.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +22,7 @@ from ingest.fields import Object
 from ingest.poll.kind import Answer, Denied, Instead, Later, Request, refusal
 from ingest.webhook import NotUnderstood, TooLarge
 from schemas.settings import Channel
+from schemas.variations import variation
 
 __all__ = ["LIMIT", "SECRETS", "WHOLE", "read", "request", "start"]
 
@@ -100,10 +103,17 @@ def _products(row: Object) -> list[Found]:
         raise fields.wrong("inventory", "an object", inventory)
     tracked = row.get("listing_type") != "download"
     products = [one for one in fields.objects(inventory, "products") if one.get("is_deleted") is not True]
-    return [_product(listing, one, tracked=tracked) for one in products]
+    names = [variation(one.get("property_values")) for one in products]
+    count = Counter(names)
+    return [
+        _product(listing, one, name if count[name] == 1 else None, tracked=tracked)
+        for one, name in zip(products, names, strict=True)
+    ]
 
 
-def _product(listing: str, one: Object, *, tracked: bool) -> Found:
-    product = fields.ident(one, "product_id")
-    ids = {"listing": listing, "product": product}
-    return Found(listing_id=product, sku=fields.text(one, "sku"), ids=ids, tracked=tracked)
+def _product(listing: str, one: Object, name: str | None, *, tracked: bool) -> Found:
+    product, sku = fields.ident(one, "product_id"), fields.text(one, "sku")
+    if name is None:
+        return Found(listing_id=product, sku=sku, ids={"listing": listing, "product": product}, tracked=tracked)
+    ids = {"listing": listing, "variation": name}
+    return Found(listing_id=f"{listing}/{name}", sku=sku, ids=ids, tracked=tracked, number=product)

@@ -3,16 +3,20 @@ What an Etsy receipt holds.
 
 Facts: Open API v3 `ShopReceipt` and `ShopReceiptTransaction`; one transaction is one line.  A receipt is the record of
 a checkout: its transactions never change, and of what happens later a cancellation alone gives units back.  Refunds are
-money without line detail (open-api #513: they do not even move `updated_timestamp`).
+money without line detail (open-api #513: they do not even move `updated_timestamp`).  `product_data` are the values of
+the product as it was bought (#254, #476; once null in lists).
 """
 
 from ingest import fields
 from ingest.fields import Object
 from ingest.webhook import Ignored, Line, NotUnderstood, Reading, Refused, unreadable
+from schemas.variations import ONLY, variation
 
 CANCELED = frozenset({"canceled", "cancelled"})
 """The status, in lower case: Etsy's reference writes `canceled`, its answers `Canceled`."""
 SECOND = 1_000
+PERSONALIZATION = 54
+"""The property under which a line shows what the buyer asked for in words: no variation (open-api #253, #260)."""
 TIME_MAX = 9_999_999_999
 """Seconds; what is later is no time."""
 
@@ -66,11 +70,13 @@ def _line(order: Object, number: str, item: Object, times: tuple[int, int, int])
     revision, seen_at_ms, ordered_at = times
     if item.get("is_digital") is True:
         return Ignored.UNTRACKED
+    names = _names(item)
     line = Line(
         order=number,
         line=fields.ident(item, "transaction_id"),
         sku=fields.text(item, "sku"),
-        listing_id=fields.optional_ident(item, "product_id") or fields.optional_ident(item, "listing_id"),
+        listing_id=names[0],
+        others=names[1:],
         qty=0 if fields.text(order, "status").strip().lower() in CANCELED else fields.integer(item, "quantity"),
         revision=revision,
         seen_at=seen_at_ms,
@@ -79,6 +85,25 @@ def _line(order: Object, number: str, item: Object, times: tuple[int, int, int])
         pending=order.get("is_paid") is False,
     )
     return line if line.sku or line.listing_id else Ignored.NO_PRODUCT
+
+
+def _names(item: Object) -> tuple[str, ...]:
+    """Return by what a line's product may be mapped: its variation, its number at that time (else the listing's)."""
+    listing = fields.optional_ident(item, "listing_id")
+    number = fields.optional_ident(item, "product_id") or listing
+    own = variation(item.get("product_data"))
+    if own == ONLY and _chosen(item):
+        own = None
+    return (f"{listing}/{own}", number) if own and listing else (number,)
+
+
+def _chosen(item: Object) -> bool:
+    """Return whether the buyer chose a variation, and not only words of his own."""
+    values = item.get("variations")
+    return any(
+        isinstance(one, dict) and one.get("property_id") != PERSONALIZATION and one.get("question_id") is None
+        for one in (values if isinstance(values, list) else ())
+    )
 
 
 def lines(order: Object) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from ingest.discover.adopted import adopted
 from ingest.discover.kind import Found
 from ingest.discover.skus import alike, several
 from ingest.imports import entries, listings
@@ -67,6 +68,7 @@ def discovered(catalogue: Catalogue, world: World, wish: Wish) -> Discovered:
     """Compare a channel's listings with what stands in `listing`."""
     channel = catalogue.channel
     known = {key: places for key, places in world.present.items() if key.startswith(f"{channel}|".encode())}
+    catalogue = replace(catalogue, found=adopted(catalogue.found, [*known.values()]))
     wanted = [one for one in catalogue.found if one.tracked or wish.untracked or _key(channel, one) in known]
     rows = [_with_sku(one, known.get(_key(channel, one), {})) for one in wanted]
     raw = _file(channel, rows)

@@ -23,13 +23,15 @@ class Found:
 
     `listing_id` and `ids` are what an import takes (`ingest.imports.rules`), and what the channel's order lines name.
     `sku` is as the channel has it, never changed, "" where it has none.  `tracked` says whether the channel counts the
-    listing's stock.
+    listing's stock.  `number` is what the channel calls it today where that changes ("" elsewhere): what was mapped by
+    such a number is known by it (`ingest.discover.adopted`).
     """
 
     listing_id: str
     sku: str
     ids: Mapping[str, str] = field(default_factory=dict)
     tracked: bool = True
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,14 @@ RULES: Mapping[Kind, Ids] = MappingProxyType(
         Kind.SHOPIFY: Ids(own=("{variant}",), needed=("variant", "inventory_item")),
         Kind.WOOCOMMERCE: Ids(own=("{variation}", "{product}"), needed=("product",), optional=("variation",)),
         Kind.GENERIC: Ids(own=("{sku}",)),
-        Kind.ETSY: Ids(own=("{product}",), needed=("listing", "product")),
+        # Etsy gives a product another number with each update of its listing (open-api #523), so it is told apart by
+        # its variation (`schemas.variations`).  One that was mapped by its number keeps that as its name.
+        Kind.ETSY: Ids(
+            own=("{product}", "{listing}/{variation}"),
+            needed=("listing",),
+            optional=("product", "variation"),
+            text=frozenset({"variation"}),
+        ),
         # A variation is told apart by its SKU at eBay, or by its number where it has none there.  The inventory item's
         # name is the SKU at eBay, which need not be ours.
         Kind.EBAY: Ids(

@@ -3,11 +3,12 @@ An Etsy listing with its inventory: which product is whose, what it shows, and t
 
 Facts: Open API v3 `ListingInventory`, `updateListingInventory`: a PUT replaces the whole set, so everything else goes
 back as it came, without what a PUT does not take (`product_id`, `offering_id`, `is_deleted`, `scale_name`,
-`value_pairs`), and a price as a decimal.  Product ids change with each update (Etsy in open-api #523), so a product
-that is not found by its id is looked for by its SKU.  Products that share their value of `quantity_on_property` (all of
-them where it is empty) share one number.
+`value_pairs`), and a price as a decimal.  Product ids change with each update (Etsy in open-api #523), so a product is
+known by its variation, where that is not mapped or not there by its id, and last by its SKU.  Products that share their
+value of `quantity_on_property` (all of them where it is empty) share one number.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +17,8 @@ from typing import Any
 import orjson
 
 from publishers.push import Row
+from schemas.channel_records import Listing
+from schemas.variations import variation
 
 MOST = 999
 """The highest number of a product (open-api #214)."""
@@ -44,11 +47,13 @@ class Product:
     """
     One product that is not deleted: `shared` is equal for those that share one number.
 
+    `variation` is what tells it apart (`schemas.variations`), None where that cannot be read.
     `quantity` is None unless there is exactly one offering, `others` the number of those that cannot be told apart;
     `enabled` says whether buyers are offered it.
     """
 
     number: str
+    variation: str | None
     sku: str
     shared: tuple[str, ...]
     quantity: int | None
@@ -67,16 +72,31 @@ class Inventory:
 
     def places(self, rows: Sequence[Row]) -> list[tuple[int, ...]]:
         """
-        Return by row which products are its own: by their id, else those that bear its SKU and belong to no other row.
+        Return by row which products are its own.
 
+        By their variation or id, else those that bear its SKU and belong to no other row.
         A retired listing is never looked for by its SKU, which may live on in another product.
         """
         ids = {product.number: at for at, product in enumerate(self.products)}
-        own = [ids.get(row.listing.ids.get("product", row.listing.listing_id)) for row in rows]
+        own = [self._named(row.listing, ids) for row in rows]
         taken = {at for at in own if at is not None}
         return [
             (at,) if at is not None else tuple(self._bearing(row, taken)) for row, at in zip(rows, own, strict=True)
         ]
+
+    def _named(self, listing: Listing, ids: Mapping[str, int]) -> int | None:
+        found = self.variations.get(listing.ids.get("variation", ""))
+        return ids.get(listing.ids.get("product", listing.listing_id)) if found is None else found
+
+    @property
+    def variations(self) -> Mapping[str, int]:
+        """Return the products by their variation, those that have one of their own."""
+        count = Counter(product.variation for product in self.products)
+        return {
+            product.variation: at
+            for at, product in enumerate(self.products)
+            if product.variation is not None and count[product.variation] == 1
+        }
 
     def _bearing(self, row: Row, taken: Collection[int]) -> Iterator[int]:
         if row.listing.retired:
@@ -147,6 +167,7 @@ def _shown(product: Object, varies: Collection[str]) -> Product:
     only, sku = len(numbers) == 1, product.get("sku")
     return Product(
         number=str(product["product_id"]),
+        variation=variation(product["property_values"]),
         sku=sku if isinstance(sku, str) else "",
         shared=tuple(
             f"{value['property_id']}={value.get('value_ids')}{value.get('values')}"

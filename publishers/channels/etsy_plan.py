@@ -22,7 +22,10 @@ WHY: Mapping[str, str] = {
     "draft": "the listing is a draft at Etsy: it is not on sale until a person publishes it",
 }
 """Why a listing in such a state takes no number above 0."""
-GONE = "the listing has no product of this id or SKU any more: discover the listings again"
+GONE = (
+    "the listing has no product of this variation, id or SKU any more: `python -m ingest discover {channel} --apply` "
+    "maps what it has now and has a SKU there, and with `--csv FILE` writes the rest into a file to fill in and import"
+)
 SEVERAL = "the product has not exactly one offering: nothing says which one is ours"
 ONE_NUMBER = "the listing keeps one number for products of different SKUs: let the quantity vary by variation at Etsy"
 
@@ -66,6 +69,11 @@ def plan(found: Inventory, rows: Sequence[Row], at: int, *, renew: bool = False)
     return aims.plan(told, state=INACTIVE if off else "", undo=off)
 
 
+def gone(row: Row) -> Rejected:
+    """Return why a row whose product cannot be found is told nothing, and what to do."""
+    return Rejected(GONE.format(channel=row.listing.channel))
+
+
 def off_by_us(rows: Sequence[Row]) -> bool:
     """
     Return whether the rows' listing, if it is off, was switched off by us.
@@ -105,7 +113,7 @@ class _Aims:
 
     def _unfit(self, row: Row, places: Sequence[int], at: int, *, ours: bool) -> Verdict | None:
         if not places:
-            return None if row.listing.retired else Rejected(GONE)
+            return None if row.listing.retired else gone(row)
         if any(self.found.products[place].quantity is None for place in places):
             return Rejected(SEVERAL)
         shows = max(self.found.shows(place, ours=ours) for place in places)

@@ -15,7 +15,8 @@ from typing import Any
 from publishers.channels.etsy_batch import missing, once, rows_of, together
 from publishers.channels.etsy_calls import IDS_MAX, answered, asked, hints, page, shown
 from publishers.channels.etsy_inventory import OFF, Inventory, OddError, inventory
-from publishers.channels.etsy_plan import GONE, off_by_us
+from publishers.channels.etsy_plan import gone as lost
+from publishers.channels.etsy_plan import off_by_us
 from publishers.kind import Conversation, Seen, Sweep, Swept
 from publishers.push import (
     READ,
@@ -48,7 +49,7 @@ def listing_of(listing: Listing) -> str:
 
 
 def key(listing: Listing) -> str:
-    """Return the product's id as we know it; a bulk read-back finds the product even where Etsy has changed the id."""
+    """Return the product's id as we know it; a bulk read-back finds the product though Etsy has changed its number."""
     return listing.ids.get("product", listing.listing_id)
 
 
@@ -92,7 +93,7 @@ def _shows(found: tuple[Any, Any] | Verdict | None, rows: Sequence[Row], at: int
         if places
         else Shows(0, at)
         if row.listing.retired
-        else Rejected(GONE)
+        else lost(row)
         for row, places in zip(rows, known.places(rows), strict=True)
     )
 
@@ -156,7 +157,7 @@ class _Whole:
 
 
 def _seen(row: dict[str, Any], known: Sequence[Listing], at: int) -> Iterator[Seen]:
-    """Yield a listing's products by the ids that we know them by, the unknown ones by Etsy's."""
+    """Yield a listing's products by the ids that we know them by, the unknown ones by those that they would get."""
     try:
         found = inventory(row.get("inventory"), row)
     except OddError:
@@ -168,8 +169,9 @@ def _seen(row: dict[str, Any], known: Sequence[Listing], at: int) -> Iterator[Se
             left.pop(place, None)
         if places:
             yield _product(found, max(places, key=lambda place: found.shows(place, ours=False)), key(one), at)
+    names = {place: f"{row.get('listing_id')}/{name}" for name, place in found.variations.items()}
     for place, product in left.items():
-        yield _product(found, place, product.number, at)
+        yield _product(found, place, names.get(place, product.number), at)
 
 
 def _product(found: Inventory, place: int, name: str, at: int) -> Seen:

@@ -44,6 +44,17 @@ def test_a_listing_outranks_the_sku_that_the_channel_shows() -> None:
     assert [record.sku for record in confirmed(line(sku=""), ARRIVAL, lambda _c, _l: plain)] == ["B"]
 
 
+def test_a_line_is_looked_for_by_each_of_its_names_in_their_order() -> None:
+    """A mapping by a name of former times goes on; the first name is the one that a dead letter asks for."""
+    known = {name: Listing(channel="uk", listing_id=name, sku=f"BY-{name}") for name in ("2", "3")}
+    several = line(sku="", others=("2", "3"))
+    assert [record.sku for record in confirmed(several, ARRIVAL, lambda _c, name: known.get(name))] == ["BY-2"]
+    known["9"] = replace(known["2"], listing_id="9", sku="BY-9")
+    assert [record.sku for record in confirmed(several, ARRIVAL, lambda _c, name: known.get(name))] == ["BY-9"]
+    (dead,) = messages(Reading(order="7", lines=(several,)), ARRIVAL, nothing).dead
+    assert json.loads(dead.value or b"")["listingId"] == "9"
+
+
 def test_a_bundle_takes_its_components_even_when_nothing_is_left_of_it() -> None:
     """One record a component, counted together; a cancel is zero of each, not silence."""
     found = {record.sku: record for record in confirmed(line(), ARRIVAL, bundle)}

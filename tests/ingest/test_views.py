@@ -1,6 +1,7 @@
 """What the service keeps in memory of `listing` and of `order.outcome`, record by record."""
 
 import asyncio
+from dataclasses import replace
 
 from ingest.listings import Listings
 from ingest.outcomes import Outcomes
@@ -44,6 +45,34 @@ def test_the_newest_listing_counts_until_its_end() -> None:
     view.apply(0, KEY, None)
     view.apply(0, KEY, None)
     assert view.find("uk", "9") is None
+
+
+def test_a_listing_is_found_by_its_variation_whatever_its_own_id_is() -> None:
+    """As long as it has that variation; its own id finds it too, and of another listing's variation nobody hears."""
+    view = Listings(CONFIG)
+    ids = {"listing": "900", "product": "9", "variation": "100=M"}
+    old = Listing(channel="uk", listing_id="9", sku="A", ids=ids)
+    view.apply(0, KEY, encode(old))
+    assert (view.find("uk", "900/100=M"), view.find("uk", "9")) == (old, old)
+    assert (view.find("us", "900/100=M"), view.find("uk", "901/100=M")) == (None, None)
+    renamed = replace(old, ids={**ids, "variation": "100=Medium"})
+    view.apply(0, KEY, encode(renamed))
+    assert (view.find("uk", "900/100=M"), view.find("uk", "900/100=Medium")) == (None, renamed)
+    view.apply(1, KEY, encode(replace(renamed, sku="B")))
+    view.apply(0, KEY, None)
+    assert getattr(view.find("uk", "900/100=Medium"), "sku", None) == "B"
+    view.apply(1, KEY, None)
+    assert view.find("uk", "900/100=Medium") is None
+
+
+def test_the_end_of_one_of_two_listings_of_a_variation_leaves_the_other() -> None:
+    """The one that came last is found, until its end."""
+    view = Listings(CONFIG)
+    ids = {"listing": "900", "variation": "100=M"}
+    for name in ("9", "900/100=M"):
+        view.apply(0, listing_key("uk", name), encode(Listing(channel="uk", listing_id=name, sku="A", ids=ids)))
+    view.apply(0, KEY, None)
+    assert getattr(view.find("uk", "900/100=M"), "listing_id", None) == "900/100=M"
 
 
 def test_a_listing_that_moved_to_another_partition_outlives_its_old_place() -> None:

@@ -14,10 +14,10 @@ FAST = ({"calls": 1_000, "per_ms": 1_000, "burst": 1_000},)
 CALL_S, READ_S = 20, 20
 
 
-def http(url: str, body: bytes | None = None, **headers: str) -> bytes:
+def http(url: str, body: bytes | None = None, method: str | None = None, **headers: str) -> bytes:
     """Return what a server on this machine answers; `_` in a header's name stands for `-`.  Raises `HTTPError`."""
     told = {name.replace("_", "-"): text for name, text in headers.items()}
-    request = Request(url, data=body, headers=told)  # noqa: S310 - our own addresses
+    request = Request(url, data=body, headers=told, method=method)  # noqa: S310 - our own addresses
     with urlopen(request, timeout=CALL_S) as answer:  # noqa: S310 - likewise
         return bytes(answer.read())
 

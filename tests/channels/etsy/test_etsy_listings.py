@@ -49,6 +49,36 @@ def test_every_product_of_a_listing_is_a_listing_of_ours() -> None:
     assert RULES[Kind.ETSY].faults("900", "TEE-M", {"listing": "900", "product": "7001"}) != []
 
 
+def test_a_product_is_named_by_its_variation_because_its_number_changes() -> None:
+    """What an import takes; its number of today is told beside it, for what was mapped by it."""
+    sizes = [{"property_id": 100, "value_ids": [7], "values": [word]} for word in ("M", "L")]
+    rows = [row(900, (7001, "TEE-M"), (7002, None)), row(901, (7003, None))]
+    for product, size in zip(rows[0]["inventory"]["products"], sizes, strict=True):
+        product["property_values"] = [size]
+    rows[1]["inventory"]["products"][0]["property_values"] = []
+    read = listed(etsy_listings.read(State(), ok(rows)))
+    assert [(one.listing_id, one.sku, one.number) for one in read.found] == [
+        ("900/100=M", "TEE-M", "7001"),
+        ("900/100=L", "", "7002"),
+        ("901/-", "", "7003"),
+    ]
+    assert read.found[0].ids == {"listing": "900", "variation": "100=M"}
+    assert [RULES[Kind.ETSY].faults(one.listing_id, one.sku, one.ids) for one in read.found] == [[], [], []]
+    assert RULES[Kind.ETSY].faults("900", "TEE-M", read.found[0].ids) == [
+        "listing_id must be: product, or listing/variation"
+    ]
+    assert RULES[Kind.ETSY].faults("7001", "TEE-M", {**read.found[0].ids, "product": "7001"}) == []
+
+
+def test_products_that_their_variation_does_not_tell_apart_are_named_by_their_numbers() -> None:
+    """Nothing else tells them apart."""
+    rows = [row(900, (7001, "A"), (7002, "B"), (7003, "C"))]
+    for product, word in zip(rows[0]["inventory"]["products"], "MML", strict=True):
+        product["property_values"] = [{"property_id": 100, "value_ids": [7], "values": [word]}]
+    read = listed(etsy_listings.read(State(), ok(rows)))
+    assert [one.listing_id for one in read.found] == ["7001", "7002", "900/100=L"]
+
+
 def test_what_has_no_stock_is_not_tracked_and_what_is_deleted_is_left_out() -> None:
     """Downloads; products that a changed set of variations left behind."""
     gone = {"product_id": 7005, "sku": "OLD", "is_deleted": True}

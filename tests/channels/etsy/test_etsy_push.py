@@ -171,6 +171,59 @@ def test_a_product_without_a_sku_is_known_by_being_the_only_one() -> None:
     assert [type(one).__name__ for one in answer.verdicts] == ["Rejected"]
 
 
+def named(number: int, word: str, sku: str = "OURS", **more: Any) -> Row:
+    """Make the row of a product that is mapped by its variation."""
+    ids = {"listing": "900", "variation": f"200={word}", **more}
+    own = Listing(channel="etsy-uk", listing_id=f"900/200={word}", sku=sku, ids=ids)
+    return Row(sku=sku, listing=own, quantity=number, version=1)
+
+
+def test_a_product_without_a_sku_is_known_by_its_variation_whatever_its_ids_are() -> None:
+    """Neither its number nor the ids of its values need stay; of several without a SKU it is this variation's."""
+    products = [shown(70 + n, 9, sku="") for n in range(3)]
+    for at, one in enumerate(products):
+        one["property_values"][0] |= {"value_ids": [90 + at], "values": [f"V{at}"]}
+    made, answer = ended(kind.tell([named(4, "V1"), named(0, "V2", sku="B")], ACCOUNT, "r"), seen(products))
+    assert answer.verdicts == (Delivered(), Delivered())
+    sent = json.loads(made[1].body)["products"]
+    assert [one["offerings"][0]["quantity"] for one in sent] == [9, 4, 0]
+    _, answer = ended(kind.read([named(4, "V1")], ACCOUNT), seen(products))
+    assert answer.verdicts == (Shows(9, 1_000),)
+
+
+def test_a_variation_outranks_the_number_and_the_sku_and_they_stand_in_where_it_is_not_there() -> None:
+    """The seller renames a value, and the number or the SKU goes on; what two products share tells none of them."""
+    products = [shown(0, 9, sku=""), shown(1, 8, sku="OURS")]
+    for row, number in (
+        (named(0, "V0", product="7001"), 9),
+        (named(0, "OLD", product="7000"), 9),
+        (named(0, "OLD"), 8),
+    ):
+        _, answer = ended(kind.read([row], ACCOUNT), seen(products))
+        assert answer.verdicts == (Shows(number, 1_000),)
+    products[0]["property_values"] = products[1]["property_values"]
+    _, answer = ended(kind.read([named(0, "V1")], ACCOUNT), seen(products))
+    assert answer.verdicts == (Shows(8, 1_000),)
+
+
+@pytest.mark.parametrize("talk", [kind.read, lambda rows, account: kind.tell(rows, account, "r")])
+def test_a_product_that_cannot_be_found_says_what_to_run(talk: Any) -> None:
+    """The commands stand in the dead letter, with the channel's name."""
+    _, answer = ended(talk([named(4, "OLD")], ACCOUNT), seen([shown(0, 9), shown(1, 9)]))
+    (verdict,) = answer.verdicts
+    assert "`python -m ingest discover etsy-uk --apply`" in verdict.reason
+    assert len(verdict.reason) <= 300
+
+
+def test_a_product_that_nobody_has_mapped_is_shown_by_the_id_that_it_would_get() -> None:
+    """What a read-back reports as unmapped can be written into a file to import."""
+    products = [shown(0, 9, sku=""), shown(1, 8, sku="")]
+    row = {"listing_id": 900, "state": "active", "inventory": json.loads(seen(products).body)}
+    page = Response(status=200, body=orjson.dumps({"results": [row]}), at=1_000)
+    _, swept = ended(kind.sweep(ACCOUNT, [named(0, "V1").listing]), page)
+    assert [(one.key, one.quantity) for one in swept.seen] == [("900/200=V1", 8), ("900/200=V0", 9)]
+
+
 def test_a_part_of_the_properties_decides_which_products_share_a_number() -> None:
     """By size alone: the colours of a size have one number."""
     colours = [shown(n, 9, sku=f"S{n}") for n in range(2)]

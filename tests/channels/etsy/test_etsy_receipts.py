@@ -77,6 +77,35 @@ def test_a_line_is_mapped_by_its_product_else_by_its_listing(item: dict[str, Any
     assert line_of(transactions=[line]).listing_id == listing_id
 
 
+def value(number: int, *words: str) -> dict[str, Any]:
+    names = {"property_name": "Size", "scale_id": None, "scale_name": None}
+    return {"property_id": number, **names, "value_ids": [number], "values": [*words]}
+
+
+CHOSEN = {"property_id": 100, "value_id": 7, "formatted_name": "Size", "formatted_value": "M"}
+ASKED = {"property_id": 54, "value_id": None, "formatted_name": "Personalization", "formatted_value": "For Jo"}
+QUESTION = {"property_id": 9, "value_id": None, "question_id": 3, "formatted_name": "Name?", "formatted_value": "Jo"}
+
+
+@pytest.mark.parametrize(
+    ("item", "names"),
+    [
+        ({"product_data": [value(200, "Red"), value(100, "M")]}, ["900/100=M;200=Red", "7001"]),
+        ({"product_data": [value(100, "M")], "product_id": None}, ["900/100=M", "900"]),
+        ({"product_data": []}, ["900/-", "7001"]),
+        ({"product_data": [], "variations": [ASKED, QUESTION]}, ["900/-", "7001"]),
+        ({"product_data": [], "variations": [CHOSEN]}, ["7001"]),
+        ({"product_data": None, "variations": [CHOSEN]}, ["7001"]),
+        ({"product_data": [{"property_id": "odd"}]}, ["7001"]),
+        ({"product_data": [value(100, "M")], "listing_id": None}, ["7001"]),
+    ],
+)
+def test_a_line_is_mapped_by_its_variation_which_outlasts_every_update(item: dict[str, Any], names: list[str]) -> None:
+    """By its number next, which it had when it was bought; what a buyer asks for in words is no variation."""
+    line = line_of(transactions=[{**receipt()["transactions"][0], **item}])
+    assert [line.listing_id, *line.others] == names
+
+
 def test_lines_that_are_not_ours_to_count_say_why() -> None:
     """A download has no stock; what names no product at all cannot be mapped."""
     digital = {"transaction_id": 1, "sku": "PDF", "product_id": 5, "quantity": 1, "is_digital": True}

@@ -1,5 +1,6 @@
 """Our own requests against the stand-in, over HTTP: numbers arrive and nothing else moves, listings go off and on."""
 
+import json
 from collections.abc import AsyncIterator, Generator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from compose.fakes.account import Account as Stand
 from compose.fakes.account import Secrets
 from compose.fakes.etsy_stock import Stock
 from compose.fakes.server import ACCOUNT, application
+from ingest.channels.etsy_receipt import read_order
 from publishers.channels import etsy as kind
 from publishers.channels import etsy_grant
 from publishers.delivery import Delivery
@@ -34,6 +36,7 @@ from publishers.push import (
 from schemas.channel_records import Listing
 from schemas.settings import Channel, Kind
 
+RECEIPTS = "/v3/application/shops/12345678/receipts"
 KEYS = {"API_KEY": "key", "SHARED_SECRET": "hush", "REFRESH_TOKEN": "refresh"}
 UNDO = "state=active"
 Talk = Generator[Request, Response, Any]
@@ -166,6 +169,33 @@ async def test_numbers_arrive_and_nothing_else_moves(shop: Shop) -> None:
     assert shop.made == ["GET"]
     tallies = [dict(shop.stand.shop.tallies[product.key]) for product in products]
     assert tallies == [{"tells": 2, "repeats": 0}, {"tells": 2, "repeats": 0}]
+
+
+async def test_a_product_without_a_sku_stays_mapped_through_every_update(shop: Shop) -> None:
+    """Its number and its values' ids are others each time; orders, tells and read-backs go on finding it."""
+    wish = [{"sku": "", "quantity": 5, "parent": "NAMELESS"} for _ in range(2)]
+    made = (await shop.control("catalogue", products=wish))["listings"]
+    name, keys = str(made[0]["ids"]["listing_id"]), [one["listing"] for one in made]
+    for sku, key in zip(("ONE", "TWO"), keys, strict=True):
+        ids = {"listing": name, "variation": f"514=Kind {key}"}
+        shop.listings[sku] = Listing(channel="e", listing_id=f"{name}/{ids['variation']}", sku=sku, ids=ids)
+    numbers, values = set[str](), set[int]()
+    for one, two in ((4, 5), (4, 7), (0, 7), (3, 3)):
+        assert (await shop.tell({"ONE": one, "TWO": two})).verdicts == (Delivered(), Delivered())
+        assert [shop.stand.shop.listings[key].level for key in keys] == [one, two]
+        sold = await shop.control("sell", listing=keys[1], qty=1)
+        answer = await shop.send(Request(method="GET", path=f"{RECEIPTS}/{sold['order_id']}", body=b""))
+        receipt = json.loads(answer.body)
+        (line,) = read_order(receipt, 0).lines
+        assert (line.sku, line.listing_id) == ("", shop.listings["TWO"].listing_id)
+        numbers |= set(line.others)
+        values |= {one for value in receipt["transactions"][0]["product_data"] for one in value["value_ids"]}
+    assert (len(numbers), len(values)) == (4, 4)
+    assert await shop.read("ONE", "TWO") == [3, 2]
+    swept: Swept = await shop.hold(kind.sweep(shop.us, [*shop.listings.values()]))
+    seen = {one.key: one.quantity for one in swept.seen}
+    assert [seen[shop.listings[sku].listing_id] for sku in ("ONE", "TWO")] == [3, 2]
+    assert len(seen) == 4
 
 
 async def test_two_skus_of_a_listing_lose_nothing_one_after_the_other_and_a_number_at_once(shop: Shop) -> None:
