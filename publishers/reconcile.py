@@ -21,7 +21,11 @@ from publishers.work import Call, Gate, Purpose, Setup
 from schemas.channel_records import Listing
 
 FIRST_MS = 10_000
-"""How long after a publisher has begun, or the channel was opened to it, the first run waits: work goes first."""
+"""
+How long after a publisher has begun, or the channel was opened to it, the first run waits: work goes first.
+
+A rehearsal's is shortened by `Setup.scale`.
+"""
 AGAIN_MS = 30_000
 """After a look that was not answered."""
 ASKS_MAX = 16
@@ -47,7 +51,7 @@ class Reconciler:
     def begin(self, now: int, gate: Gate) -> None:
         """Make the first run soon: the channel has become ours, or its gate was moved."""
         self.inspection.gate = gate
-        self._next_at = now + FIRST_MS
+        self._next_at = now + max(1, FIRST_MS * self.setup.scale // 1_000)
         self.ended_at = now if self.ended_at is None else self.ended_at
 
     def age(self, now: int) -> int:

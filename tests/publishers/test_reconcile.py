@@ -105,7 +105,12 @@ class Desk:
 
 
 def desk(
-    levels: dict[str, int] | None = None, toy: Toy | None = None, *, gate: Gate = Gate.PUSH, every_ms: int = 0
+    levels: dict[str, int] | None = None,
+    toy: Toy | None = None,
+    *,
+    gate: Gate = Gate.PUSH,
+    every_ms: int = 0,
+    scale: int = 1_000,
 ) -> Desk:
     """Make a desk where these SKUs are listed, and told a minute ago."""
     kind, shop = toy or Toy(), Toyshop()
@@ -120,6 +125,7 @@ def desk(
         partitions=1,
         draw=lambda: 500,
         reconcile_every_ms=every_ms,
+        scale=scale,
     )
     controller = Controller(setup, Book("shop", lambda _: Rules(), kind), 0)
     made = Desk(bench=Bench(controller=controller, shop=shop), shop=shop)  # type: ignore[arg-type]  # serves as one
@@ -436,6 +442,15 @@ def test_runs_are_made_by_the_clock() -> None:
     one.bench.command(Command.SHADOW)
     one.wait(FIRST_MS + 2_000)
     assert [run.dry_run for run in one.runs()] == [False, False, False, True]
+
+
+def test_a_rehearsals_first_run_is_as_much_sooner_as_its_other_waits() -> None:
+    """A twentieth of the time: not after the rehearsal."""
+    one = desk({"A": 5}, every_ms=3_600_000, scale=50)
+    before = len(one.runs())
+    one.bench.command(Command.SHADOW)
+    one.wait(FIRST_MS // 20 + 100)
+    assert len(one.runs()) == before + 1
 
 
 def test_runs_that_are_asked_for_follow_one_another() -> None:
