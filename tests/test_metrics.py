@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,14 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from ingest import answers, poll_metrics, queue_metrics
 from ingest import metrics as ingest_metrics
+from ingest.__main__ import main as ingest_main
 from ingest.remap import metrics as remap_metrics
+from processor.__main__ import main as processor_main
 from processor.metrics import Metrics as ProcessorMetrics
 from processor.transactions import State
+from publishers.__main__ import main as publishers_main
 from publishers.ledger import metrics as ledger_metrics
+from publishers.ledger.__main__ import main as ledger_main
 from publishers.metrics import Metrics as PublisherMetrics
 from schemas.words import DriftCause
 
@@ -41,6 +45,13 @@ STATES = {
     "lastunit_publisher_slack_refused",
 }
 """Gauges that say how something stands: their last word is the state, not a unit."""
+PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {
+    "ingest": ingest_main,
+    "processor": processor_main,
+    "publishers": publishers_main,
+    "publishers.ledger": ledger_main,
+}
+"""What an alert may name, by module."""
 TARGET = {"job", "instance"}
 """Labels that Prometheus gives every series."""
 VALUES = {
@@ -178,12 +189,36 @@ def test_no_two_services_export_the_same_name() -> None:
     assert len(SERIES) == sum(len([*metric.series]) for metric in EXPORTED)
 
 
-def test_every_alert_says_how_urgent_it_is_and_what_it_means() -> None:
-    """Who is woken reads a sentence, not an expression; what it quotes of the labels is in the result."""
+def test_every_alert_says_how_urgent_it_is_what_it_means_and_what_to_do() -> None:
+    """Who is woken reads sentences, not an expression; an alert that nobody can act on is none."""
     for rule in _rules():
         if "alert" in rule:
             assert rule["labels"]["severity"] in ("page", "ticket"), rule["alert"]
             assert rule["annotations"]["summary"].endswith("."), rule["alert"]
+            assert len(rule["annotations"]["description"].split()) >= 8, rule["alert"]
+
+
+COMMANDS = sorted(
+    {
+        command
+        for rule in _rules()
+        for command in re.findall(r"`python -m ([^`]*)`", rule.get("annotations", {}).get("description", ""))
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_an_alert_names_is_there(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """At two in the morning it is copied; its words and options stand in the command's own help."""
+    module, *words = re.sub(r"{{ .*? }}", "CHANNEL", command).split()
+    verbs = [word for word in words if re.fullmatch("[a-z_]+", word)]
+    with pytest.raises(SystemExit) as end:
+        PROGRAMS[module]([*verbs[: 1 if "CHANNEL" in words[:2] else 2], "--help"])
+    said = capsys.readouterr().out
+
+    assert end.value.code == 0
+    assert [word for word in words if word.startswith("--") and word not in said] == []
+    assert [verb for verb in verbs if verb not in said] == []
 
 
 def test_the_thresholds_are_those_that_were_asked_for() -> None:
