@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from publishers.brake import Brake, ordered
 from publishers.bundles import Bundles
-from publishers.kind import Kind
+from publishers.kind import Kind, shared
 from publishers.push import Row
 from publishers.rules import PERCENT, number, offered, target
 from publishers.sales import Sales
@@ -195,6 +195,7 @@ class Book:
                     paused=paused and quantity <= 0,
                     undo=shown.undo,
                     unanswered=None if shown.request_id is None else shown.sent,
+                    shared=shared(listing, self.listings[sku].values(), self.kind),
                 )
 
     def _allowed(self, listing: Listing, open_to: int | None, hidden: int) -> int | None:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 
 from publishers.confirm import Agenda
 from publishers.findings import Case, Findings, Found, Judge, Run, Seeing
-from publishers.kind import Seen, Swept
+from publishers.kind import Seen, Swept, shared
 from publishers.readback import Agrees, Applied, Drifted, Known, Look, NotTold, NotYet, Waits, Young, judge
 from publishers.rules import offered, target
 from publishers.tasks import Tasks
@@ -56,7 +56,8 @@ class Inspection:
         book, sku, name = self.book, listing.sku, listing.listing_id
         observed, level = book.observed.get(sku), book.levels.get(sku)
         shown, expected = book.shown(sku, name), book.expected(sku, name)
-        desired = offered(book.desired(sku), retired=listing.retired)
+        beside = shared(listing, book.listings.get(sku, {}).values(), self.setup.kind)
+        desired = None if beside else offered(book.desired(sku), retired=listing.retired)
         return Known(
             shown=shown,
             expected=expected,
@@ -177,8 +178,7 @@ class Inspection:
 
     def _waits(self, seen: Seeing, finding: Waits) -> None:
         """Remember what shows less; a run tells of it when a sale has had the time to reach us."""
-        run, case = seen.run, seen.case
-        ripe = finding.suspect.at + self._on_its_way
+        run, case, ripe = seen.run, seen.case, finding.suspect.at + self._on_its_way
         told = case is not None and case.told and finding.suspect == case.first
         run_id = case.run_id if case is not None else run.ask.run_id if run is not None else None
         fresh = Case(first=finding.suspect, look=seen.look, cause=finding.cause, told=told, run_id=run_id)

@@ -6,7 +6,7 @@ than one request is a conversation: a generator that yields requests, is sent th
 that it reads from top to bottom and does no I/O.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -145,6 +145,17 @@ class Kind(Protocol):
 def limited(listing: Listing) -> str:
     """Return the name by which a channel counts what is done to a listing: of its variations, their common one."""
     return listing.ids.get("listing") or listing.listing_id
+
+
+def shared(listing: Listing, listings: Iterable[Listing], kind: Kind) -> bool:
+    """
+    Return whether a retired listing has its number in one place with another of `listings` that is still sold.
+
+    An inventory item at eBay stands behind a listing on each of its sites: what the item shows says nothing of the
+    retired one, and the retired one's 0 must not become the item's.
+    """
+    own = kind.key(listing)
+    return listing.retired and any(not one.retired and kind.key(one) == own for one in listings)
 
 
 def one_call(

@@ -26,6 +26,7 @@ class Row:
     With `paused` the SKU is to be sold by nobody: where the channel would sell on at 0, its own way of pausing is used
     too, and `Delivered.undo` says how to take it back.  That comes as `undo` with the row that ends the pause.
     `unanswered` is the number of a call whose answer never came (None: there is none): it may have been taken.
+    `shared` says that it is retired and has its number in one place with a listing that is still sold.
     """
 
     sku: str
@@ -36,6 +37,7 @@ class Row:
     paused: bool = False
     undo: str | None = None
     unanswered: int | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,17 +89,19 @@ def _update(rows: Sequence[Row]) -> Request:
 
 
 def _item(sku: str, rows: Sequence[Row]) -> dict[str, object]:
-    """Return one inventory item; each of its offers shows no more than its own number."""
+    """
+    Return one inventory item; each of its offers shows no more than its own number.
+
+    The item's number is that of the listings that are sold: an offer that is retired beside them takes its 0 alone.
+    """
     offers = [
         {"offerId": row.listing.ids["offer"], "availableQuantity": row.quantity}
         for row in rows
         if row.listing.ids.get("offer")
     ]
-    total: dict[str, object] = {
-        "sku": sku,
-        "shipToLocationAvailability": {"quantity": max(row.quantity for row in rows)},
-    }
-    return {**total, "offers": offers} if offers else total
+    numbers = [row.quantity for row in rows if not (row.shared and row.listing.ids.get("offer"))]
+    total = {"shipToLocationAvailability": {"quantity": max(numbers)}} if numbers else {}
+    return {"sku": sku, **total, **({"offers": offers} if offers else {})}
 
 
 def classify(rows: Sequence[Row], response: Response) -> Answer:

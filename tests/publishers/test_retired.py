@@ -122,3 +122,21 @@ def test_a_flag_that_changed_while_nobody_was_active_is_written_by_the_next_owne
     bench.collect()
 
     assert [record.listings["A"].retired for record in bench.out[before:]] == [True]
+
+
+def test_a_retired_listing_says_when_its_number_stands_beside_one_that_is_sold(bench_of: Any) -> None:
+    """At eBay both are offers of one inventory item: what the item shows is no drift of the retired one."""
+    bench = bench_of("ebay")
+    for name in ("gb", "de"):
+        bench.listing("A", name, inventory_item="E", offer=name)
+    bench.level("A", 5)
+    bench.listing("A", "de", retired=True, inventory_item="E", offer="de")
+    assert {row.listing.listing_id: (row.quantity, row.shared) for row in bench.controller.book.rows("A")} == {
+        "gb": (5, False),
+        "de": (0, True),
+    }
+    known = bench.controller.reconciler.inspection.known
+    sold, retired = (bench.controller.book.listings["A"][name] for name in ("gb", "de"))
+    assert (known(sold).wanted, known(retired).wanted) == (5, None)
+    bench.listing("A", "gb", retired=True, inventory_item="E", offer="gb")
+    assert (known(retired).wanted, {row.shared for row in bench.controller.book.rows("A")}) == (0, {False})

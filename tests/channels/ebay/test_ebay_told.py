@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -185,3 +185,26 @@ async def test_a_missing_scope_stops_the_channel() -> None:
     with pytest.raises(StopIteration) as end:
         conversation.send(Response(status=403, body=body))
     assert end.value.value.credentials
+
+
+async def test_a_listing_that_is_retired_on_one_site_takes_nothing_from_the_other() -> None:
+    """Both are offers of one inventory item: the retired one's 0 is its own, and the item keeps its number."""
+    async with seller(1) as shop:
+        (one,) = (await shop.control("catalogue", products=[{"sku": "E0", "quantity": 20}]))["listings"]
+        ids = {"listing": str(one["ids"]["listing"]), "offer": str(one["ids"]["offer"]), "inventory_item": "E0"}
+        other = Listing(channel="ebay", listing_id=one["listing"], sku="S0", ids=ids, retired=True)
+        shop.rows.append(Row(sku="S0", listing=other, quantity=0, version=1, shared=True))
+        assert await shop.hold(ebay.tell(shop.rows[1:], Account(), "r")) == Answer(verdicts=(Delivered(),))
+        assert shop.shown() == [20, 0]
+        sold = Row(sku="S0", listing=shop.rows[0].listing, quantity=7, version=2)
+        assert await shop.hold(ebay.tell([sold], Account(), "r")) == Answer(verdicts=(Delivered(),))
+        assert shop.shown() == [7, 0]
+
+
+async def test_a_listing_that_is_retired_with_nothing_beside_it_is_told_at_both_levels() -> None:
+    """Then what is read back is its own."""
+    async with seller(1) as shop:
+        alone = Row(sku="S0", listing=replace(shop.rows[0].listing, retired=True), quantity=0, version=1)
+        assert await shop.hold(ebay.tell([alone], Account(), "r")) == Answer(verdicts=(Delivered(),))
+        (seen,) = (await shop.hold(ebay.sweep(Account(), []))).seen
+        assert (shop.shown(), seen.quantity) == ([0], 0)
