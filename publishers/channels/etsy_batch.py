@@ -4,8 +4,8 @@ Several of Etsy's listings at once, with their inventory, whatever state they ar
 Facts: Open API v3 `getListingsByListingIds` (those that there are, with their state) and, since the removal of
 `includes=Inventory` there (developers.etsy.com "Inventory and Shipping Data Migration Tutorial", 2026-07-29),
 `getListingsInventoryByListingIds`: 100 ids each, and of the second "all requested listing IDs must exist": with one
-that does not, the whole answer is a 404.  So the first says which there are, and where one has gone in between, the
-second is asked for halves.
+that does not, the whole answer is a 404.  So the first says which there are, and where one has gone in between, halves
+are asked for.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -47,24 +47,28 @@ def together(names: Sequence[str], ask: Ask) -> Generator[Request, Response, tup
 
     `ask` makes a request and says what came of it.
     """
-    document, response = yield from ask(states(names))
-    rows = [] if missing(document) else rows_of(document)
-    if not isinstance(rows, list):
-        return {}, rows, response
-    found = {name: row for row in rows if (name := str(row.get("listing_id"))) in names}
-    shown, failed = Found(), None
-    left = [[*found]] if found else []
-    while left and failed is None:
+    known, failed, response = yield from _halved(names, states, ask)
+    if failed is not None or not known:
+        return {}, failed, response
+    shown, failed, response = yield from _halved([*known], inventories, ask)
+    # The first answer tells the state; the second need not.
+    return {name: {**known[name], **row} for name, row in shown.items()}, failed, response
+
+
+def _halved(
+    names: Sequence[str], question: Callable[[Sequence[str]], Request], ask: Ask
+) -> Generator[Request, Response, tuple[Found, Verdict | None, Response]]:
+    """Ask for these listings; where that is a 404 for all, for each half, until those that are gone stand alone."""
+    found, left, response = Found(), [[*names]], Response(status=0)
+    while left:
         some = left.pop()
-        document, response = yield from ask(inventories(some))
+        document, response = yield from ask(question(some))
         if missing(document):
             half = len(some) // 2
-            left += [part for part in (some[half:], some[:half]) if part and len(some) > 1]
+            left += [some[half:], some[:half]] if half else []
             continue
         rows = rows_of(document)
         if not isinstance(rows, list):
-            failed = rows
-            continue
-        # The first answer tells the state; the second need not.
-        shown.update((name, {**found[name], **row}) for row in rows if (name := str(row.get("listing_id"))) in found)
-    return shown, failed, response
+            return found, rows, response
+        found.update((name, row) for row in rows if (name := str(row.get("listing_id"))) in some)
+    return found, None, response

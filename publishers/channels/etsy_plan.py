@@ -55,7 +55,7 @@ def plan(found: Inventory, rows: Sequence[Row], at: int, *, renew: bool = False)
     ours = off_by_us(rows)
     aims = _Aims(found, rows, at, ours=ours)
     if found.state not in ON_SALE | OFF:
-        return _not_on_sale(found, aims, renew=ours or renew)
+        return _not_on_sale(found, aims, renew=renew)
     aims.level()
     numbers = aims.numbers
     if ours and found.state in OFF:

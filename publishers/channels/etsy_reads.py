@@ -151,7 +151,8 @@ class _Whole:
     def _take(self, rows: Rows, at: int) -> None:
         for row in rows:
             name = str(row.get("listing_id"))
-            if name not in self._read:
+            # A listing whose inventory is left out of a page is asked for by its id, where we know it.
+            if name not in self._read and row.get("inventory") is not None:
                 self._read.add(name)
                 self.seen += _seen(row, self.known.get(name, []), at)
 

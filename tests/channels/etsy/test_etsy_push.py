@@ -266,6 +266,37 @@ def test_a_listing_that_goes_while_several_are_read_hides_no_other() -> None:
     assert all(len(one.path) < 2_000 and one.bucket == READ for one in made)
 
 
+def test_a_404_for_all_hides_no_listing_of_a_read_back() -> None:
+    """Whichever of the two questions it answers: what there is is found, what is gone is left out."""
+    known = [listing(n, str(900 + n)) for n in range(3)]
+    inventory = json.loads(seen([shown(n, 4 + n) for n in range(3)]).body)
+    gone, nothing = Response(status=404, body=b'{"error": "words"}'), batch()
+    _, swept = ended(
+        kind.sweep(ACCOUNT, known),
+        nothing,
+        gone,
+        gone,
+        batch("901", "902", state="inactive"),
+        batch("901", "902", state="inactive", inventory=inventory),
+    )
+    assert swept.err == ""
+    assert {one.key: (one.quantity, one.off) for one in swept.seen if one.key in {"7001", "7002"}} == {
+        "7001": (5, True),
+        "7002": (6, True),
+    }
+    made, swept = ended(kind.sweep(ACCOUNT, known), nothing, gone)
+    assert (swept, len(made)) == (Swept(seen=()), 6)
+
+
+def test_a_listing_on_sale_whose_page_leaves_its_inventory_out_is_read_by_its_id() -> None:
+    """It would pass for one that shows nothing of ours."""
+    inventory = json.loads(seen([shown(0, 4)]).body)
+    answers = batch("900", inventory=None), batch("900"), batch("900", inventory=inventory)
+    made, swept = ended(kind.sweep(ACCOUNT, [listing(0)]), *answers)
+    assert [(one.key, one.quantity) for one in swept.seen] == [("7000", 4)]
+    assert len(made) == 3
+
+
 def test_whether_several_listings_are_on_sale_is_told_by_the_first_answer() -> None:
     """An inventory without a state would pass for one that is on sale."""
     several = [
