@@ -19,6 +19,7 @@ from confluent_kafka import KafkaException
 from publishers import spent_before
 from publishers.alarm import Alarm
 from publishers.answers import lags
+from publishers.clock import Steps
 from publishers.controller import Controller
 from publishers.credentials import Access, WithheldError
 from publishers.intake import Intake
@@ -27,7 +28,7 @@ from publishers.membership import Membership
 from publishers.metrics import Metrics
 from publishers.push import Answer
 from publishers.reader import Place, Reader
-from publishers.sending import Answered, Sending
+from publishers.sending import Answered, Sending, monotonic_ms
 from publishers.work import Call, Gate, Purpose
 from schemas.cluster import now_ms
 from schemas.settings import Config
@@ -76,8 +77,7 @@ class Life:
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._journal: Journal | None = None
         self.intake = Intake(parts.controller, parts.channel, parts.alarm.load)
-        self._shadow_logged = 0
-        self._rules = 0
+        self._steps, self._shadow_logged, self._rules = Steps(), 0, 0
         self.sending = Sending(parts.access, parts.wake)
 
     async def run(self) -> None:
@@ -119,8 +119,7 @@ class Life:
         except (KafkaException, TimeoutError) as error:
             raise LostError(f"the end of the tables is not known: {error}") from None
         self.intake.executed = parts.membership.executed
-        ends = {partition: end for (_, partition), end in outcomes.items()}
-        parts.reader.hear(self.controller.hearing.listen_from(ends))
+        parts.reader.hear(self.controller.hearing.listen_from({place[1]: end for place, end in outcomes.items()}))
         await self._pass(outcomes)
         parts.alarm.begin(self.controller)
         self.controller.activate(now_ms())
@@ -150,7 +149,9 @@ class Life:
         await self._commit()
 
     async def _step(self) -> None:
-        """Take in, decide, write, and send or wait."""
+        """Take in, decide, write, and send or wait; raises `LostError` where the clock was set back."""
+        if lost := self._steps.back(now_ms(), monotonic_ms()):
+            raise LostError(f"the clock was set back by {lost} ms")
         await self._take_in()
         for answered in self.sending.drain():
             self._take_up(answered)
@@ -239,8 +240,7 @@ class Life:
         for failed in (self.parts.reader.failed, self.parts.membership.failed):
             if failed is not None:
                 raise LostError(f"reading from Kafka ended: {failed}")
-        now = now_ms()
-        watcher = self.parts.alarm.watcher
+        now, watcher = now_ms(), self.parts.alarm.watcher
         if watcher is not None and watcher.taken > self._rules:
             self._rules = watcher.taken
             self.controller.rules(watcher.channel, now)

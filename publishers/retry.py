@@ -24,6 +24,16 @@ def delay(ladder: Sequence[int], attempt: int, draw: int) -> int | None:
     return rung - spread + 2 * spread * draw // DRAWS
 
 
+def due(ladder: Sequence[int], attempt: int, at: int, now: int) -> int:
+    """
+    Return when the wait after the `attempt`-th failure ends, in ms: `at`, but no later than the whole wait from now on.
+
+    So a clock that has been set back since it began makes it at most twice as long.
+    """
+    rung = ladder[min(max(attempt, 1), len(ladder)) - 1] if ladder else 0
+    return min(at, now + rung + rung // SPREAD)
+
+
 def scaled(ladder: Sequence[int], thousandths: int) -> tuple[int, ...]:
     """Return the ladder with every rung multiplied by `thousandths` over 1,000, at least 1 ms each."""
     return tuple(max(1, rung * thousandths // 1_000) for rung in ladder)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from publishers import fold
+from publishers import fold, retry
 from publishers.book import Book, told_version
 from publishers.brake import HELD
 from publishers.comeback import Comeback
@@ -47,7 +47,7 @@ class Tasks:
         self._not_before: dict[str, int] = {}
         self._stale: dict[tuple[str, str], int] = {}
         self._comeback = Comeback()
-        self._began = 0
+        self._began, self._theirs = 0, set[str | None]()
 
     def begin(self, call: Call) -> None:
         """
@@ -75,8 +75,9 @@ class Tasks:
         self.touch(sku, now, since=since)
 
     def index(self, now: int) -> None:
-        """Find the troubled SKUs among what was loaded; intents before `now` are another owner's."""
+        """Find the troubled SKUs among what was loaded; its open intents are another owner's."""
         self._began = now
+        self._theirs = {one.request_id for record in self.book.observed.values() for one in record.listings.values()}
         for record in self.book.observed.values():
             self._sort(record)
 
@@ -139,7 +140,7 @@ class Tasks:
                 return
             observed = self.revive(observed, "other listings wait" if others else "the level has changed", now)
         waits = since or self.queue.since(sku) or (observed.dirty_since if observed else None) or now
-        due = 0 if observed is None else self._due(observed, at_once=at_once)
+        due = 0 if observed is None else self._due(observed, now, at_once=at_once)
         if (later := self._not_before.pop(sku, 0)) > now:
             self._not_before[sku] = later
             due = max(due, later)
@@ -161,16 +162,16 @@ class Tasks:
         level, observed = self.book.levels[sku], self.book.observed.get(sku)
         return level.updated_at if observed is None or self._newer(observed) else max(waits, level.updated_at)
 
-    def _due(self, observed: ChannelLevel, *, at_once: bool) -> int:
+    def _due(self, observed: ChannelLevel, now: int, *, at_once: bool) -> int:
         if observed.status is Status.RETRYING:
-            return 0 if at_once else observed.next_attempt_at or 0
+            return 0 if at_once else retry.due(self.setup.ladder, observed.attempt, observed.next_attempt_at or 0, now)
         # Our own calls have ended, a dead owner's may still be on its way.
         opened = [shown.sent_at or 0 for shown in observed.listings.values() if self.inherited(shown)]
-        return max(opened) + self.setup.call_timeout_ms + INTENT_MARGIN_MS if opened else 0
+        return min(max(opened), self._began) + self.setup.call_timeout_ms + INTENT_MARGIN_MS if opened else 0
 
     def inherited(self, shown: Shown) -> bool:
         """Return whether a listing was told by an owner before us who got no answer."""
-        return shown.request_id is not None and (shown.sent_at or 0) < self._began
+        return shown.request_id is not None and shown.request_id in self._theirs
 
     def _rest(self, observed: ChannelLevel, now: int) -> None:
         """Write that nothing is to be told of a SKU: it is in step again, or the brake holds its 0."""

@@ -62,3 +62,12 @@ def test_scaling_shortens_every_rung_but_none_to_nothing() -> None:
     assert retry.scaled(LADDER, 100) == (3_000, 12_000, 60_000, 360_000)
     assert retry.scaled((500, 1_999), 1) == (1, 1)
     assert retry.scaled((2_000,), 1) == (2,)
+
+
+def test_a_wait_that_began_before_the_clock_was_set_back_ends_by_its_own_length() -> None:
+    """Not by that of the step; a wait that began as usual ends when it was to."""
+    assert retry.due(LADDER, 2, 5_000_000, 1_000_000) == 1_132_000
+    assert retry.due(LADDER, 9, 900_000_000, 1_000_000) == 4_960_000
+    assert retry.due(LADDER, 0, 5_000_000, 1_000_000) == 1_033_000
+    assert retry.due((), 1, 5_000_000, 1_000_000) == 1_000_000
+    assert retry.due(LADDER, 2, 1_120_000, 1_000_000) == 1_120_000
