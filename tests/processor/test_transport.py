@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,3 +84,24 @@ async def test_a_log_that_went_back_is_told_to_its_lane(
     task.cancel()
     await asyncio.wait({task})
     assert lanes.wedged == {0: "order.confirmed: offset 10000 should come next, 4000 came"}
+
+
+async def test_partitions_of_the_tables_are_not_said_to_be_stuck(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody fetches them; Faust would log that as an error for each, every 7 s, and bury what matters."""
+    app = App("g", broker="kafka://127.0.0.1:1", web_enabled=False)
+    create: Any = app.transport.create_consumer
+    consumer = create(callback=print, on_partitions_revoked=print, on_partitions_assigned=print)
+    consumer._thread.thread_loop.close()  # the thread is never started
+    table = TopicPartition("stock.level", 0)
+    unfetched = SimpleNamespace(active=True, state_value=lambda _: SimpleNamespace(timestamp=None))
+    subscriptions = SimpleNamespace(subscription=SimpleNamespace(assignment=unfetched))
+    client = SimpleNamespace(_fetcher=SimpleNamespace(_subscriptions=subscriptions))
+    monkeypatch.setattr(consumer._thread, "_consumer", client)
+    monkeypatch.setattr(consumer._thread, "time_started", -1e9, raising=False)
+    monkeypatch.setattr(consumer, "assignment", lambda: {table})
+
+    await consumer.verify_all_partitions_active()
+
+    assert caplog.records == []
