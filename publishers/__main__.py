@@ -15,6 +15,8 @@ from schemas.settings import Channel, Config, Publishers
 from schemas.shapes import hints, reader
 from schemas.words import Command
 
+PIPE_CLOSED = 141
+"""What a shell says of a command whose reader has gone."""
 CONFIG = "the deployment's TOML file (or LASTUNIT_CONFIG)"
 
 
@@ -146,15 +148,23 @@ def _words(command: str) -> AbstractContextManager[None]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, 2 where configuration or cluster cannot be used, 130 for Ctrl-C."""
+    """
+    Run one command; returns the exit code.
+
+    That is 2 where configuration or cluster cannot be used, 130 for Ctrl-C, 141 where who read the output has gone.
+    """
     given = sys.argv[1:] if argv is None else argv
     args = parser(given).parse_args(given)
     try:
         with _words(args.command):
             code: int = args.run(args)
+            sys.stdout.flush()
     except (ConfigError, ClusterError) as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads along (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
     except KeyboardInterrupt:  # somebody has waited long enough; what was asked for goes on where it runs
         return 130
     return code

@@ -1,6 +1,8 @@
 """What an operator's commands say when Kafka is not as they need it, and what their help says."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,3 +170,13 @@ def test_an_argument_that_makes_no_sense_is_refused(
 
     assert end.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word() -> None:
+    """`publishers limits | head -1`: the rest is nobody's, and no traceback is anybody's."""
+    argv = [sys.executable, "-m", "publishers", "limits", "--json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        assert (command.stderr.read(), command.wait()) == (b"", 141)

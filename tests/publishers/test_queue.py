@@ -139,6 +139,19 @@ def test_memory_stays_bounded_under_endless_changes() -> None:
     assert queue.places() <= 4 * (1 + LOOK) + 3
 
 
+def test_so_it_does_with_many_that_are_pending_and_all_change_again_and_again() -> None:
+    """A million that wait take five places each at most, however often each of them has changed."""
+    queue, many = WorkQueue(), 1_500
+    for turn in range(12):
+        for n in range(many):
+            queue.offer(f"s{n}", (n * 7919 + turn * 104729) % 2**20, since=n, due=(n + turn) % 3, group=f"g{n % 50}")
+        queue.due_at(turn % 3)
+        assert queue.places() <= 5 * many + 3 * LOOK
+    assert len(queue) == many
+    assert len(order(queue, 2, 2 * many)) == many
+    assert len(queue) == 0
+
+
 def test_a_wait_raises_the_urgency_as_danger_does() -> None:
     """Three times the wait outweighs an eighth of the danger and not a sixteenth; a second is added to every wait."""
     queue = WorkQueue()
