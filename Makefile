@@ -52,8 +52,8 @@ pace: .venv/dev ## orders at four shops, and how soon the others know; ARGS="--o
 chaos: .venv/dev ## orders of every channel in bad weather, judged; ARGS="--minutes 10 --seed 7 --orders 5000"
 	@$(BIN)/python tests/chaos/run.py $(ARGS)
 
-mutation: .venv/dev ## break the rule, codec, limiter and retry line by line; the tests must notice
-	@$(BIN)/python tests/mutation/run.py $(ARGS)
+mutation: .venv/dev ## break the pure core line by line, the tests must notice; ARGS="--modules limiter,queue --json"
+	@$(BIN)/python -m tests.mutation.run $(ARGS)
 
 lock: .venv/dev ## resolve every version anew into requirements.lock
 	@$(BIN)/python -m pip install -q uv

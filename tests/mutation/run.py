@@ -1,228 +1,240 @@
 """
 Break the core on purpose, one small fault at a time, and see whether the tests notice.
 
-`python tests/mutation/run.py [--target rule] [--limit N] [--seed K]` works on a copy of the tree, so that it may run
-beside anything else.  Faults are Cosmic Ray's operators and, in addition, every single statement left out.  For each
-target at most `--limit` faults are drawn with the seed (0 = all).  The last line of standard output is JSON; exit code
-1 when a target's tests notice fewer than 90 % of its faults.
+`make mutation`, `make mutation ARGS="--modules limiter,queue --limit 0 --json"`.  It works on a copy of the tree, so
+that it may run beside anything else.  For each module at most `--limit` faults are drawn with the seed (0 = all); each
+is tried against the tests that reach its line, those of the module first, then the cheapest, `--seconds` of them.
+
+What survives goes to standard error as it is found; standard output has the table, or with `--json` one line.  Exit
+code 0 when the tests of every module notice 90 % of its faults, 1 when not, 3 when `--minutes` were over before.
 """
 
 import argparse
-import ast
 import json
-import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import hypothesis.strategies  # preloaded for the children: each is a fork and pays for our own modules only
-import parso.tree  # Cosmic Ray's plugins import parso in an order that fails unless this came first
-import pytest
-from cosmic_ray import plugins
-from cosmic_ray.ast import ast_nodes, get_ast
-from cosmic_ray.mutating import mutate_code
+from tests.mutation.faults import Mutant, mutants
+from tests.mutation.trial import ANEW, FORK, NOTICED, Verdict, anew
+from tests.mutation.warm import LOG, warm_process
 
-PRELOADED = (hypothesis.strategies, parso.tree)
 ROOT = Path(__file__).resolve().parents[2]
 KILL_RATE = 0.9
-TIMEOUT_FACTOR = 5
-TIMEOUT_MIN_S = 20.0
-BROKEN = 70
-"""A child's exit code when pytest itself fell over."""
-PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-"""Stop at the first failure, leave no cache, and do not mind that Hypothesis is preloaded."""
+TIME_RAN_OUT = 3
+BAR = 24
+Tried = tuple[Mutant, Verdict]
 
 
 @dataclass(frozen=True)
-class Target:
-    """What is broken, and the tests that have to notice, the fastest first."""
+class Group:
+    """Modules of one folder that the same tests judge."""
 
-    files: tuple[str, ...]
-    tests: tuple[str, ...]
+    folder: str
+    modules: str
+    tests: str
 
 
-TARGETS = {
-    "rule": Target(
-        files=("stock", "rule", "rule_draft", "rule_records", "waiting", "velocity"),
-        tests=("orders", "adjustments", "records", "waiting", "model", "properties"),
+CONTROLLER = "publishers/test_controller.py"
+CHANNELS = "publishers/channels"
+GROUPS = {
+    "rule": Group("processor", "stock rule rule_draft rule_records waiting velocity", "processor/test_stock_*.py"),
+    "codec": Group(
+        "schemas",
+        "codec shapes compiled constraints",
+        "schemas/test_codec.py schemas/test_shapes.py schemas/test_compiled.py",
     ),
-    "codec": Target(files=("codec", "shapes", "compiled", "constraints"), tests=("codec", "shapes", "compiled")),
-    "limiter": Target(
-        files=("limiter", "refilling", "rolling", "windows", "shares"),
-        tests=("limiter", "limiter_shares", "limiter_reserve"),
+    "limits": Group(
+        "publishers",
+        "limiter windows refilling rolling shares spent_before",
+        "publishers/test_limiter*.py publishers/test_spent_before.py publishers/test_listing_limits.py",
     ),
-    "retry": Target(files=("retry",), tests=("retry*",)),
+    "order": Group(
+        "publishers",
+        "queue turns lines urgency demand volumes picking",
+        "publishers/test_queue*.py publishers/test_turns.py publishers/test_urgency.py publishers/test_demand.py "
+        f"publishers/test_volumes.py publishers/test_picking_*.py publishers/test_rules_anew.py {CONTROLLER}",
+    ),
+    "truth": Group(
+        "publishers",
+        "told readback confirm overtaking hearing sales refusals",
+        "publishers/test_asking.py publishers/test_readback.py publishers/test_reconcile.py publishers/test_confirm.py "
+        f"publishers/test_sales.py publishers/test_stale.py publishers/test_siblings.py {CONTROLLER}",
+    ),
+    "failure": Group(
+        "publishers",
+        "circuit retry dlq incidents",
+        "publishers/test_circuit.py publishers/test_probing.py publishers/test_retry.py publishers/test_dlq.py "
+        f"publishers/test_incidents.py publishers/test_alarm.py {CONTROLLER}",
+    ),
+    "rules": Group(
+        "publishers",
+        "brake rules bundles",
+        "publishers/test_brake.py publishers/test_holding.py publishers/test_rules.py publishers/test_bundles.py "
+        "publishers/test_retired.py",
+    ),
+    "amazon": Group(
+        CHANNELS,
+        "amazon_feed amazon_report",
+        "channels/amazon/test_amazon_[lr]*.py channels/amazon/test_amazon_push.py",
+    ),
+    "etsy": Group(
+        CHANNELS, "etsy_inventory etsy_plan", "channels/etsy/test_etsy_push.py channels/etsy/test_etsy_c*.py"
+    ),
+    "shopify": Group(
+        CHANNELS,
+        "shopify_answers shopify_pause",
+        "channels/shopify/test_shopify_push.py publishers/test_pausing.py",
+    ),
+    "woocommerce": Group(CHANNELS, "woocommerce_answers", "channels/woocommerce/test_woocommerce_push.py"),
+    "ebay": Group(CHANNELS, "ebay_answers", "channels/ebay/test_ebay_push.py channels/ebay/test_ebay_told.py"),
 }
-"""Names here are short; `paths` makes them paths."""
-
-PLACES = {
-    "rule": ("processor/{}.py", "tests/processor/test_stock_{}.py"),
-    "codec": ("schemas/{}.py", "tests/schemas/test_{}.py"),
-    "limiter": ("publishers/{}.py", "tests/publishers/test_{}.py"),
-    "retry": ("publishers/{}.py", "tests/publishers/test_{}.py"),
-}
+"""By what is at stake; in each the tests that reach a line are found by running them once."""
 
 
-def paths(name: str) -> tuple[list[str], list[str]]:
-    """Return a target's source files and test files; raises `SystemExit` when one is missing."""
-    source, test = PLACES[name]
-    files = [source.format(part) for part in TARGETS[name].files]
-    found = [sorted(ROOT.glob(test.format(part))) for part in TARGETS[name].tests]
-    if not all(found) or not all((ROOT / file).exists() for file in files):
-        raise SystemExit(f"{name}: a file is missing among {files} or its tests")
-    return files, [str(path.relative_to(ROOT)) for group in found for path in group]
+class Progress:
+    """How far it is: a bar on a terminal, and a line for each survivor."""
+
+    def __init__(self, total: int) -> None:
+        """Begin."""
+        self._total, self._done, self._began = total, 0, time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Write a line above the bar."""
+        sys.stderr.write(f"\r\x1b[K{line}\n" if sys.stderr.isatty() else f"{line}\n")
+
+    def tried(self, mutant: Mutant, verdict: Verdict) -> None:
+        """Count one."""
+        self._done += 1
+        if verdict not in NOTICED:
+            self.say(f"{verdict}: {mutant}")
+        if sys.stderr.isatty():
+            bar = ("#" * (BAR * self._done // self._total)).ljust(BAR, ".")
+            took = time.monotonic() - self._began
+            sys.stderr.write(f"\r\x1b[K[{bar}] {self._done} of {self._total}, {mutant.file}, {took:.0f} s ")
+            sys.stderr.flush()
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One fault: the file, where, what was done, and the whole broken source."""
-
-    file: str
-    line: int
-    fault: str
-    source: str
-
-
-def pointless(operator: str) -> bool:
-    """
-    Whether an operator makes no fault worth trying.
-
-    `|` stands in annotations only, so breaking it fails every import; and `is` against `==` makes no difference for the
-    singletons that our code compares.
-    """
-    identity = operator.endswith(("_Is", "_IsNot", "Is_Eq", "IsNot_NotEq"))
-    swapped = operator.endswith(("_Is_IsNot", "_IsNot_Is"))
-    return "BitOr" in operator or (identity and not swapped)
+def wanted(names: str) -> dict[str, list[str]]:
+    """Return the files by group; raises `SystemExit` for a name that is neither a group's nor a module's."""
+    asked = set(filter(None, names.split(","))) or set(GROUPS)
+    known = {name: group.modules.split() for name, group in GROUPS.items()}
+    if unknown := asked - set(known) - {module for modules in known.values() for module in modules}:
+        raise SystemExit(f"no such group or module: {', '.join(sorted(unknown))}")
+    found = {name: [one for one in modules if {name, one} & asked] for name, modules in known.items()}
+    return {name: [f"{GROUPS[name].folder}/{one}.py" for one in modules] for name, modules in found.items() if modules}
 
 
-def by_operators(file: str, source: str) -> Iterator[Mutant]:
-    """Yield Cosmic Ray's mutants of a file; decorators are left alone, since mypy minds what `dataclass` is told."""
-    tree, lines = get_ast(source), source.splitlines()
-    for name in sorted(plugins.operator_names()):
-        kind = plugins.get_operator(name)
-        if kind.arguments() or pointless(name):
-            continue
-        places = [start for node in ast_nodes(tree) for start, _ in kind().mutation_positions(node)]
-        for occurrence, (line, _) in enumerate(places):
-            broken = None if lines[line - 1].lstrip().startswith("@") else mutate_code(source, kind(), occurrence)
-            if broken is not None and broken != source:
-                yield Mutant(file, line, f"{name.removeprefix('core/')} {occurrence}", broken)
+def tests_of(name: str) -> list[str]:
+    """Return a group's test files."""
+    found = {path for pattern in GROUPS[name].tests.split() for path in (ROOT / "tests").glob(pattern)}
+    return sorted(str(path.relative_to(ROOT)) for path in found)
 
 
-def by_omission(file: str, source: str) -> Iterator[Mutant]:
-    """Yield the file with one statement of a function left out: an assignment or a call made for its effect."""
-    lines = source.splitlines(keepends=True)
-    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
-    for node in [node for function in functions for node in ast.walk(function)]:
-        called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-        if called or isinstance(node, ast.Assign | ast.AugAssign):
-            assert isinstance(node, ast.stmt)
-            assert node.end_lineno is not None
-            indent = lines[node.lineno - 1][: node.col_offset]
-            broken = [*lines[: node.lineno - 1], f"{indent}pass\n", *lines[node.end_lineno :]]
-            yield Mutant(file, node.lineno, "statement left out", "".join(broken))
+def try_all(copy: Path, name: str, drawn: Sequence[Mutant], seconds: float, until: float) -> Iterator[Tried]:
+    """Yield what becomes of each fault of a group; raises `SystemExit` when the tests fail without any."""
+    ours, theirs = FORK.Pipe(duplex=False)
+    warm = FORK.Process(target=warm_process, args=(copy, tests_of(name), drawn, seconds, until, theirs))
+    warm.start()
+    theirs.close()
+    later = list[tuple[Mutant, Sequence[str], float]]()
+    try:
+        while (said := ours.recv()) is not None:
+            if isinstance(said, str):
+                raise SystemExit(f"{name}: {said}")
+            mutant, verdict, tests, cpu = said
+            if verdict == ANEW:
+                later.append((mutant, tests, cpu))
+            else:
+                yield mutant, verdict
+    except EOFError:
+        raise SystemExit(f"{name}: {(copy.parent / LOG).read_text()}") from None
+    finally:
+        warm.terminate()
+        warm.join()
+    intact = set[str]()
+    for mutant, tests, cpu in later:
+        if time.monotonic() > until:
+            return
+        if mutant.file not in intact and anew(copy, tests, cpu) != Verdict.SURVIVED:
+            raise SystemExit(f"{name}: a test of {mutant.file} fails without any fault")
+        intact.add(mutant.file)
+        yield mutant, with_fault(copy, mutant, tests, cpu)
 
 
-def mutants(copy: Path, files: list[str]) -> list[Mutant]:
-    """Return every distinct mutant of the files, in the state in which they were copied."""
-    found: dict[str, Mutant] = {}
-    for file in files:
-        source = (copy / file).read_text()
-        for mutant in (*by_operators(file, source), *by_omission(file, source)):
-            found.setdefault(mutant.source, mutant)
-    return list(found.values())
+def with_fault(copy: Path, mutant: Mutant, tests: Sequence[str], cpu: float) -> Verdict:
+    """Break the copy, try the tests in a process that imports it, and mend it."""
+    path = copy / mutant.file
+    intact = path.read_text()
+    path.write_text(mutant.source)
+    verdict = anew(copy, tests, cpu)
+    path.write_text(intact)
+    assert isinstance(verdict, Verdict), "nothing is put in here"
+    return verdict
 
 
-def in_child(work: Callable[[], int], timeout_s: float) -> int | None:
-    """Run `work` in a forked process and return its exit code, or None when it took longer than allowed."""
-    pid = os.fork()
-    if pid == 0:
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        code = BROKEN
-        try:
-            code = work()
-        finally:
-            os._exit(code)  # whatever happened: the rest of this file is the parent's
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(pid, 9)
-    os.waitpid(pid, 0)
-    return None
+def report(tried: Mapping[str, list[Tried]], counts: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """Return the figures by module."""
+    found = {}
+    for file, (places, drawn) in counts.items():
+        verdicts = Counter(verdict for _, verdict in tried.get(file, ()))
+        killed = sum(verdicts[one] for one in NOTICED)
+        left = [f"{verdict}: {mutant}" for mutant, verdict in tried.get(file, ()) if verdict not in NOTICED]
+        found[file] = {
+            "places": places,
+            "drawn": drawn,
+            "tried": verdicts.total(),
+            "killed": killed,
+            "rate": round(killed / verdicts.total(), 4) if verdicts else None,
+            "left": left,
+        }
+    return found
 
 
-def tests_pass(copy: Path, tests: list[str], timeout_s: float) -> bool:
-    """Run the tests in the copy and say whether there are some and all of them pass."""
-
-    def work() -> int:
-        os.chdir(copy)
-        sys.path.insert(0, str(copy))
-        sys.dont_write_bytecode = True
-        return int(pytest.main([*PYTEST, *tests]))
-
-    return in_child(work, timeout_s) == 0
+def table(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines for a person."""
+    yield f"{'module':40} {'tried':>6} {'killed':>7} {'noticed':>8}"
+    for file, row in figures.items():
+        rate = "-" if row["rate"] is None else f"{row['rate']:.1%}"
+        yield f"{file:40} {row['tried']:6} {row['killed']:7} {rate:>8}"
 
 
-def survivors(name: str, copy: Path, drawn: list[Mutant], tests: list[str]) -> list[Mutant]:
-    """Try every mutant and return those that the tests did not notice."""
-    started = time.monotonic()
-    if not tests_pass(copy, tests, 600):
-        raise SystemExit(f"{name}: the tests fail without any fault")
-    timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * (time.monotonic() - started))
-    left = []
-    for number, mutant in enumerate(drawn, 1):
-        path = copy / mutant.file
-        intact = path.read_text()
-        path.write_text(mutant.source)
-        if tests_pass(copy, tests, timeout_s):
-            left.append(mutant)
-            sys.stderr.write(f"{name}: survived {mutant.file}:{mutant.line} {mutant.fault}\n")
-        path.write_text(intact)
-        if number % 50 == 0:
-            sys.stderr.write(f"{name}: {number} of {len(drawn)}, {len(left)} survived\n")
-    return left
-
-
-def report(name: str, copy: Path, limit: int, seed: int) -> dict[str, Any]:
-    """Draw a target's faults, try them, and return the figures."""
-    files, tests = paths(name)
-    everything = mutants(copy, files)
-    drawn = Random(seed).sample(everything, min(limit or len(everything), len(everything)))
-    left = survivors(name, copy, drawn, tests)
-    return {
-        "possible": len(everything),
-        "tried": len(drawn),
-        "killed": len(drawn) - len(left),
-        "rate": round(1 - len(left) / len(drawn), 4),
-        "survived": [f"{mutant.file}:{mutant.line} {mutant.fault}" for mutant in left],
-    }
-
-
-def main(arguments: list[str]) -> int:
-    """Run the targets that are asked for, print the JSON line, and return the exit code."""
+def main(arguments: Sequence[str]) -> int:
+    """Run what is asked for, say what came of it, and return the exit code."""
     parser = argparse.ArgumentParser(description="Break the core on purpose and see whether the tests notice.")
-    parser.add_argument("--target", choices=TARGETS, action="append", help="may be given several times; default: all")
-    parser.add_argument("--limit", type=int, default=100, help="faults per target, 0 for all (default: 100)")
+    parser.add_argument("--modules", default="", metavar="A,B", help=f"modules or groups ({', '.join(GROUPS)})")
+    parser.add_argument("--limit", type=int, default=40, help="faults per module, 0 for all (default: 40)")
+    parser.add_argument("--minutes", type=float, default=60, help="end after so long (default: 60)")
+    parser.add_argument("--seconds", type=float, default=10, help="CPU time of tests per fault (default: 10)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="one line of JSON in place of the table")
     options = parser.parse_args(arguments)
+    groups, until = wanted(options.modules), time.monotonic() + 60 * options.minutes
     with tempfile.TemporaryDirectory(prefix="lastunit-mutation-") as scratch:
-        copy = Path(scratch) / "tree"
+        copy = Path(scratch).resolve() / "tree"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "var", "build", "dist", "__pycache__"))
-        figures = {name: report(name, copy, options.limit, options.seed) for name in options.target or TARGETS}
-    good = all(each["rate"] >= KILL_RATE for each in figures.values())
-    sys.stdout.write(json.dumps({"mutation": figures, "ok": good}) + "\n")
-    return 0 if good else 1
+        draw = Random(options.seed)
+        every = {file: mutants(copy, file, options.limit, draw) for files in groups.values() for file in files}
+        drawn = {file: found for file, (_, found) in every.items()}
+        progress, tried = Progress(sum(map(len, drawn.values()))), defaultdict[str, list[Tried]](list)
+        for name, files in groups.items():
+            faults = [mutant for file in files for mutant in drawn[file]]
+            for mutant, verdict in try_all(copy, name, faults, options.seconds, until):
+                progress.tried(mutant, verdict)
+                tried[mutant.file].append((mutant, verdict))
+    figures = report(tried, {file: (places, len(found)) for file, (places, found) in every.items()})
+    good = all(row["rate"] is None or row["rate"] >= KILL_RATE for row in figures.values())
+    whole = all(row["tried"] == row["drawn"] for row in figures.values())
+    for line in [json.dumps({"mutation": figures, "ok": good, "whole": whole})] if options.json else table(figures):
+        sys.stdout.write(f"{line}\n")
+    return (0 if whole else TIME_RAN_OUT) if good else 1
 
 
 if __name__ == "__main__":
