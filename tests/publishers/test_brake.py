@@ -24,7 +24,7 @@ class Shop:
     rules: Rules = field(default_factory=Rules)
     levels: dict[str, StockLevel] = field(default_factory=dict)
     shows: dict[str, int] = field(default_factory=dict)
-    now: int = 0
+    now: int = 1_790_000_000_000
 
     def level(self, sku: str, quantity: int, topic: str, paused: Pause | None = None, skip: int = 1) -> None:
         """Give a SKU its next level; with `skip` 2 an order of one unit came in the same transaction before it."""
@@ -143,6 +143,29 @@ def test_zeros_that_are_far_apart_are_no_one_change() -> None:
     assert empty(made) == set(SKUS[:18])
 
 
+def test_what_is_back_in_stock_belongs_to_no_change_any_more() -> None:
+    """Nine zeros were told and corrected within the minute: nine others are again few."""
+    made = shop()
+    for sku in SKUS[:9]:
+        made.level(sku, 0, ADJUSTMENTS)
+    made.tell()
+    for sku in SKUS[:9]:
+        made.level(sku, 8, ADJUSTMENTS)
+    for sku in SKUS[9:18]:
+        made.level(sku, 0, ADJUSTMENTS)
+    made.tell()
+    assert empty(made) == set(SKUS[9:18])
+
+
+def test_a_listing_that_shows_less_than_nothing_is_not_emptied_by_a_zero() -> None:
+    """A shop may show what it oversold as a negative number; no shopper misses what was never offered."""
+    made = shop()
+    made.shows = dict.fromkeys(SKUS, -2)
+    made.rule(Rules(percent=0))
+    made.tell()
+    assert empty(made) == set(SKUS)
+
+
 def test_100_percent_means_never() -> None:
     """The brake is off."""
     made = shop(percent=100)
@@ -203,6 +226,34 @@ def test_an_order_does_not_excuse_what_the_rules_did() -> None:
         made.level(sku, 8, ORDERS)
     made.tell()
     assert (empty(made), len(made.brake.held)) == (set(), 20)
+
+
+def test_an_order_does_not_excuse_the_count_that_emptied_the_shop_before_it() -> None:
+    """The channel still shows ten, a shopper takes one: it was the count that left none."""
+    made = shop()
+    for sku in SKUS:
+        made.level(sku, 0, ADJUSTMENTS)
+    made.tell()
+    made.level("S0", -1, ORDERS)
+    made.tell()
+    assert "S0" not in empty(made)
+
+
+def test_of_a_sku_whose_first_record_is_an_order_the_order_itself_is_judged() -> None:
+    """A buffer of five hides what is left: it was the order that took the rest if there was more before it."""
+    source, rules = {ORDERS: 7}, Rules(buffer=5)
+    held = []
+    for sku, delta in (("SOLD", 3), ("HIDDEN", 2)):
+        cause = Cause(kind=CauseKind.ORDER, delta=delta, received_at=0)
+        first = StockLevel(
+            sku=sku, quantity=3, version=1, paused=None, policy=Policy.REJECT, cause=cause, source=source, updated_at=0
+        )
+        brake = Brake(20)
+        brake.resume(10)
+        brake.level(None, first, rules, by_order=ordered(None, first))
+        if not brake.zero((sku, "L"), first, shows=9, sending=False):
+            held.append(sku)
+    assert held == ["HIDDEN"]
 
 
 def test_a_sold_out_sku_that_is_counted_again_is_still_sold_out() -> None:

@@ -53,6 +53,8 @@ def test_the_scarcest_component_says_how_many_there_are() -> None:
     assert quantity(level("CUP", -1), level("SAUCER", 7)) == -1
     assert limiting(SET, of(level("CUP", 9), level("SAUCER", 7))) == "CUP"
     assert limiting(SET, of(level("CUP", 90), level("SAUCER", 7))) == "SAUCER"
+    trio = (Component(sku="CUP", qty=3), Component(sku="SAUCER", qty=1))
+    assert limiting(trio, of(level("CUP", 12), level("SAUCER", 3))) == "SAUCER", "twelve cups are four threes"
 
 
 def test_an_unknown_component_leaves_the_bundle_unknown_unless_another_forbids_it() -> None:
