@@ -78,15 +78,12 @@ class Inventory:
         A retired listing is never looked for by its SKU, which may live on in another product.
         """
         ids = {product.number: at for at, product in enumerate(self.products)}
-        own = [self._named(row.listing, ids) for row in rows]
+        variations = self.variations
+        own = [_named(row.listing, variations, ids) for row in rows]
         taken = {at for at in own if at is not None}
         return [
             (at,) if at is not None else tuple(self._bearing(row, taken)) for row, at in zip(rows, own, strict=True)
         ]
-
-    def _named(self, listing: Listing, ids: Mapping[str, int]) -> int | None:
-        found = self.variations.get(listing.ids.get("variation", ""))
-        return ids.get(listing.ids.get("product", listing.listing_id)) if found is None else found
 
     @property
     def variations(self) -> Mapping[str, int]:
@@ -139,6 +136,11 @@ class Inventory:
         """Return the whole set with these numbers, and everything else as it was."""
         products = [_product(product.source, numbers.get(at)) for at, product in enumerate(self.products)]
         return orjson.dumps({"products": products, **self.settings})
+
+
+def _named(listing: Listing, variations: Mapping[str, int], ids: Mapping[str, int]) -> int | None:
+    found = variations.get(listing.ids.get("variation", ""))
+    return ids.get(listing.ids.get("product", listing.listing_id)) if found is None else found
 
 
 def inventory(document: Any, listing: Any) -> Inventory:
