@@ -183,9 +183,10 @@ class Poller:
             await self._named()
 
     def _denied(self, verdict: Denied, reading: _Reading) -> Ended:
+        told = {"channel": self.channel.name}
         if reading.search:
             metrics.DENIED.labels(self.channel.name).set(1)
-            LOG.error("polling stops: %s", verdict.why)
+            LOG.error("polling stops: %s", verdict.why, extra=told)
         else:
-            LOG.warning("orders are refused that were asked for by number: %s", verdict.why)
+            LOG.warning("orders are refused that were asked for by number: %s", verdict.why, extra=told)
         return Ended.DENIED

@@ -122,7 +122,7 @@ async def _take(service: Service, channel: Channel, headers: Headers, body: byte
     kind.verify(headers, body, await _proof(service, channel, headers), now)
     if channel.alias and kind.account(headers, body) not in ("", channel.alias.lower()):
         # One app's secret signs for all its shops: without this, a shop's order could be counted as another's.
-        raise BadSignature("another account's webhook")
+        raise BadSignature(f"another account's webhook: it does not name the channel's alias {channel.alias}")
     arrival = Arrival(
         channel=channel.name,
         received_at=now,

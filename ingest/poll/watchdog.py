@@ -83,7 +83,10 @@ class Watchdog:
             LOG.error("webhook %s (%s) has been %s", hook.number, hook.topic, whose, extra={"channel": name})
         if lacking != self._said:
             self._said = lacking
-            LOG.warning("no webhook for %s", ", ".join(lacking) or "nothing: all are there", extra={"channel": name})
+            if lacking:
+                LOG.warning("no webhook for %s", ", ".join(lacking), extra={"channel": name})
+            else:
+                LOG.info("there is a webhook for every topic again", extra={"channel": name})
 
     async def _revive(self, number: str) -> bool:
         pause = self._revivals.tried(number, self._now())

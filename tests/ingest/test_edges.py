@@ -500,3 +500,14 @@ async def test_headers_may_hold_any_bytes(stage: Stage) -> None:
     )
     assert told(await one(stage, b"POST /webhooks/uk/order HTTP/1.1\r\n" + headers)) == (401, "bad_signature")
     assert told(await one(stage, b"POST /stock/adjustments HTTP/1.1\r\n" + headers)) == (401, "bad_token")
+
+
+async def test_a_signed_webhook_of_another_shop_is_refused_and_the_log_names_the_setting(
+    stage: Stage, log: Memory
+) -> None:
+    """One app's secret signs for all its shops; whoever has mistyped the alias finds it in the line."""
+    reply = await one(stage, head(order(), "X-Shopify-Shop-Domain: us.myshopify.com") + order())
+
+    assert told(reply) == (401, "bad_signature")
+    assert stage.broker.sent == []
+    assert any("it does not name the channel's alias uk.myshopify.com" in line for line in log.lines)

@@ -259,7 +259,8 @@ async def test_refused_credentials_end_the_reading_at_once(caplog: pytest.LogCap
     world = World(Answer(status=401, headers={}, body=b""))
     assert await world.poller.read() is Ended.DENIED
     assert len(world.calls) == 1
-    assert "polling stops" in caplog.text
+    (told,) = [record for record in caplog.records if "polling stops" in record.message]
+    assert vars(told)["channel"] == world.poller.channel.name
 
 
 async def test_reading_again_from_before_the_watermark_leaves_it_where_it_is() -> None:
