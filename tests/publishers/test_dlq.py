@@ -79,7 +79,9 @@ def test_the_table_has_a_row_a_sku_and_says_what_is_next() -> None:
     assert lines[1].split() == ["shop", "OLD", "ladder_exhausted", "5", "9", "h", "7", "HTTP", "503"]
     assert "dlq replay" in lines[-1]
     (long,) = dead("shop", [record("A", f"rejected: {'x' * 200}", 0)])
-    assert max(map(len, text([long], NOW))) < 160
+    assert [*text([long], NOW)][1].endswith(f" {'x' * 77}...")
+    (just,) = dead("shop", [record("A", f"rejected: {'y' * 80}", 0)])
+    assert [*text([just], NOW)][1].endswith(f" {'y' * 80}")
     assert [*text([], NOW)] == ["nothing is dead"]
 
 
@@ -94,6 +96,12 @@ def test_what_the_filters_leave_out_is_said() -> None:
     assert [*text([old], NOW, beside([old, shut], [old]), UNSENT)][-1] == (
         "1 in all; besides 1 closed by a person (--all); a dry run: nothing was sent"
     )
+
+
+def test_a_script_reads_how_long_each_has_been_dead() -> None:
+    """In ms, beside the time at which it was given up."""
+    row = FOUND[0].document(NOW)
+    assert (row["at"], row["ageMs"]) == (HOUR, 9 * HOUR)
 
 
 def test_one_of_them_is_shown_with_its_calls() -> None:
