@@ -89,10 +89,10 @@ class Calling:
         wait = max(due - now, circuit.wait(self.circuit, now), self.limiter.wait(push.TELL, cost, now))
         if wait > 0:
             return min(wait, IDLE_MS)
-        before = len(self.tasks.queue)
+        before = self.tasks.queue.count(now)
         call = self._repeat(now) or self._picked(now, request_id)
         if call is None:
-            return 0 if len(self.tasks.queue) < before else IDLE_MS
+            return 0 if self.tasks.queue.count(now) < before else IDLE_MS  # fewer are due: the next one's turn
         return self._begin(replace(call, probe=self.circuit.is_open), now)
 
     def _lanes_taken(self, now: int) -> bool:

@@ -27,6 +27,9 @@ from schemas.words import Command, Status
 SLICE = 500
 """So many SKUs are looked at anew at once: answers must be taken up meanwhile, however many there are."""
 
+SAMPLE = 10
+"""How many SKUs that differ are named in the log."""
+
 
 class Controller:
     """Decides what the channel is told next and what an answer means."""
@@ -166,6 +169,11 @@ class Controller:
     def secrets_changed(self) -> None:
         """Try again with new secrets."""
         self.calling.refused = None
+
+    def sample(self) -> list[str]:
+        """Return some of the differences in words, for the log of a channel in shadow."""
+        rows = (row for sku in islice(self.tasks.queue, SAMPLE) for row in self.book.rows(sku))
+        return [f"{row.sku}: {row.expected} -> {row.quantity}" for row in rows]
 
     def plan(self, now: int, request_id: str) -> Call | int:
         """Return the next request to make, its intents in `tasks.out`, or for how many ms to wait."""

@@ -1,9 +1,10 @@
 """What a call leaves behind: intents before it, results after it.  Pure."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from publishers import ladder
 from publishers.brake import HELD
 from publishers.push import (
     Accepted,
@@ -30,6 +31,9 @@ CHANNEL_DOWN = "channel_down"
 ERR_MAX = 240
 """Most characters of a channel's own words that are kept: at four bytes each they fit into a record."""
 
+TAKEN = (Delivered, Accepted)
+"""The verdicts by which a number was taken."""
+
 Judged = Sequence[tuple[Row, Verdict]]
 
 
@@ -38,7 +42,7 @@ class Moment:
     """When a call was answered and when, after the n-th failure, the next attempt is due (None: no more)."""
 
     now: int
-    due: Callable[[int], int | None]
+    due: ladder.Due
     counts: bool = True
     """Whether a channel that is down costs an attempt: a probe does not."""
     again: bool = False
@@ -72,18 +76,23 @@ def result(old: ChannelLevel, judged: Judged, moment: Moment) -> ChannelLevel:
     listings = dict(old.listings)
     for row, verdict in judged:
         name = row.listing.listing_id
-        listings[name] = _shown(listings.get(name, Shown()), row, verdict, moment)
+        shown = _shown(listings.get(name, Shown()), row, verdict, moment)
+        failed_now = isinstance(verdict, Retry | ChannelDown)
+        listings[name] = shown if failed_now else ladder.answered(shown, taken=isinstance(verdict, TAKEN))
     told = replace(old, listings=listings, status=Status.SENDING, at=moment.now)
     verdicts = [verdict for _, verdict in judged]
     for verdict in verdicts:
         if isinstance(verdict, Rejected):
             return _dead(told, Reason.REJECTED, verdict.reason)
-    for verdict in verdicts:
-        if isinstance(verdict, Retry | ChannelDown):
-            return failed(told, verdict, moment)
-    if len(judged) == len(listings) and all(isinstance(verdict, Delivered | Accepted) for verdict in verdicts):
-        return replace(told, attempt=0, err=None, next_attempt_at=None)
-    return replace(told, next_attempt_at=None)
+    failures = [(row.listing.listing_id, one) for row, one in judged if isinstance(one, Retry | ChannelDown)]
+    if failures:
+        return failed(told, failures[0][1], moment, [name for name, _ in failures])
+    told = ladder.summed(told)
+    if told.next_attempt_at is not None:  # of a listing that was not in the call
+        return replace(told, status=Status.RETRYING)
+    if len(judged) == len(listings) and all(isinstance(verdict, TAKEN) for verdict in verdicts):
+        return replace(told, err=None)
+    return told
 
 
 def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
@@ -105,32 +114,44 @@ def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
     return old if unsure or moment.reads else replace(old, request_id=None)
 
 
-def failed(old: ChannelLevel, verdict: Retry | ChannelDown, moment: Moment) -> ChannelLevel:
-    """Return the record after a failure that may pass: on the next rung of the ladder, or dead after the last."""
+def failed(
+    old: ChannelLevel, verdict: Retry | ChannelDown, moment: Moment, names: Collection[str] | None = None
+) -> ChannelLevel:
+    """
+    Return the record after a failure that may pass: on the next rung of the ladder, or dead after the last.
+
+    `names` are the listings that failed; None stands for those whose time has come.
+    """
     name = CHANNEL_DOWN if isinstance(verdict, ChannelDown) else "retry"
     err = f"{name}: {verdict.reason}"[:ERR_MAX]
+    failing = ladder.ripe(old, moment.now) if names is None else names
     if isinstance(verdict, ChannelDown) and not moment.counts:
-        return replace(old, status=Status.RETRYING, next_attempt_at=old.next_attempt_at or moment.now, err=err)
-    attempt = old.attempt + 1
-    due = moment.due(attempt)
-    if due is None:
-        return _dead(replace(old, attempt=attempt, at=moment.now), Reason.LADDER_EXHAUSTED, verdict.reason)
-    return replace(old, status=Status.RETRYING, attempt=attempt, next_attempt_at=due, err=err, at=moment.now)
+        return replace(ladder.put_off(old, failing, moment.now), status=Status.RETRYING, err=err)
+    fallen, last = ladder.failed(old, failing, moment.due)
+    fallen = replace(fallen, at=moment.now)
+    if last:
+        return _dead(fallen, Reason.LADDER_EXHAUSTED, verdict.reason)
+    return replace(fallen, status=Status.RETRYING, err=err)
 
 
 def _dead(old: ChannelLevel, reason: Reason, words: str) -> ChannelLevel:
-    return replace(old, status=Status.DEAD, next_attempt_at=None, err=f"{reason}: {words}"[:ERR_MAX])
+    return replace(ladder.ended(old), status=Status.DEAD, err=f"{reason}: {words}"[:ERR_MAX])
+
+
+def anew(old: ChannelLevel) -> ChannelLevel:
+    """Return the record where nothing has failed: its ladders start anew."""
+    return ladder.ended(old, anew=True)
 
 
 def in_step(old: ChannelLevel, now: int) -> ChannelLevel:
     """Return the record of a SKU that shows what it should."""
-    return replace(old, status=Status.IN_STEP, attempt=0, next_attempt_at=None, err=None, dirty_since=None, at=now)
+    return replace(anew(old), status=Status.IN_STEP, err=None, dirty_since=None, at=now)
 
 
 def held(old: ChannelLevel, now: int) -> ChannelLevel:
     """Return the record of a SKU whose 0 the brake holds."""
     since = old.dirty_since or now
-    return replace(old, status=Status.SENDING, attempt=0, next_attempt_at=None, err=HELD, dirty_since=since, at=now)
+    return replace(anew(old), status=Status.SENDING, err=HELD, dirty_since=since, at=now)
 
 
 def discarded(old: ChannelLevel, actor: str, reason: str) -> ChannelLevel:

@@ -211,8 +211,8 @@ class Life:
         now = now_ms()
         if self.controller.gate is Gate.SHADOW and now - self._shadow_logged > SHADOW_LOG_MS:
             self._shadow_logged = now
-            tasks = self.controller.tasks
-            log.info("shadow", extra={"differ": len(tasks.queue), "rows": tasks.sample()})
+            differ = len(self.controller.tasks.queue)
+            log.info("shadow", extra={"differ": differ, "rows": self.controller.sample()})
 
     async def _commit(self) -> None:
         records, done = self.controller.tasks.out, self.intake.done

@@ -40,8 +40,9 @@ class Picker:
         With `urgent` the channel's calls of the day are scarce, and only SKUs that may be oversold are told.
         None when there is none: the most urgent SKU turned out to need none, or its group is taken.
         """
-        taken = self.tasks.queue.take(now, 1, lambda sku: self._free(sku) and not (urgent and self._can_wait(sku, now)))
-        head = [row for sku, _ in taken for row in self._rows(sku)]
+        waits = self._can_wait if urgent else lambda _sku, _now: False
+        taken = self.tasks.queue.take(now, 1, lambda sku: self._free(sku, now) and not waits(sku, now))
+        head = [row for sku, _ in taken for row in self._rows(sku, now)]
         if not head:
             self._give_back(dict(taken), (), now)
             return None
@@ -51,7 +52,7 @@ class Picker:
         if len(rows) < limit:
             more = limit - len(rows)
             taken += self.tasks.queue.mates(now, more, lambda sku: self._fits(sku, shared, now), shared.group)
-            rows += [row for sku, _ in taken[1:] for row in self._rows(sku) if self._class(row, now) == shared]
+            rows += [row for sku, _ in taken[1:] for row in self._rows(sku, now) if self._class(row, now) == shared]
         purpose = Purpose.READ if shared.reads else Purpose.TELL
         return self._call(tuple(rows[:limit]), dict(taken), purpose, now, request_id)
 
@@ -61,7 +62,7 @@ class Picker:
         if bulk is None or self.tasks.queue.count(now, HOT) < bulk.least:
             return None
         taken = self.tasks.queue.take_calm(now, bulk.most, lambda sku: self._calm(sku, now))
-        rows = tuple(row for sku, _ in taken for row in self.tasks.book.rows(sku))[: bulk.most]
+        rows = tuple(row for sku, _ in taken for row in self._ripe(sku, now))[: bulk.most]
         if len(rows) < bulk.least:
             self._give_back(dict(taken), (), now)
             return None
@@ -98,18 +99,22 @@ class Picker:
         )
         return tuple(replace(row, undo=undo) for row in rows)
 
-    def _rows(self, sku: str) -> list[Row]:
-        return [row for row in self._due(sku) if not self._taken(row)]
+    def _rows(self, sku: str, now: int) -> list[Row]:
+        return [row for row in self._due(sku, now) if not self._taken(row)]
 
-    def _due(self, sku: str) -> Sequence[Row]:
-        return self.tasks.refusals.first([*self.tasks.book.rows(sku)])
+    def _due(self, sku: str, now: int) -> Sequence[Row]:
+        return self.tasks.refusals.first(self._ripe(sku, now))
+
+    def _ripe(self, sku: str, now: int) -> Sequence[Row]:
+        """Return the SKU's rows without those whose listings wait on their ladders."""
+        return self.tasks.haste.due(self.tasks.book.observed.get(sku), [*self.tasks.book.rows(sku)], now)
 
     def _taken(self, row: Row) -> bool:
-        return self.setup.kind.SERIAL and self.setup.kind.group(row.listing) in self.tasks.groups
+        return self.tasks.turn(row.listing) in self.tasks.groups
 
-    def _free(self, sku: str) -> bool:
+    def _free(self, sku: str, now: int) -> bool:
         """Return whether the SKU has a row that may be told now, or none at all (then it is taken out)."""
-        rows = self._due(sku)
+        rows = self._due(sku, now)
         return not rows or not all(self._taken(row) for row in rows)
 
     def spares(self, sku: str, now: int) -> int:
@@ -165,7 +170,7 @@ class Picker:
         return min(own, self.cap)
 
     def _fits(self, sku: str, shared: Class, now: int) -> bool:
-        return any(self._class(row, now) == shared for row in self._rows(sku))
+        return any(self._class(row, now) == shared for row in self._rows(sku, now))
 
     def learn(self, call: Call, answer: Answer) -> None:
         """

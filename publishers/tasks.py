@@ -1,10 +1,9 @@
 """The SKUs that differ and what was written about them: the book, the queue and the records on their way out.  Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 
-from publishers import fold, retry
+from publishers import fold, ladder
 from publishers.book import Book, told_version
 from publishers.brake import HELD
 from publishers.comeback import Comeback
@@ -15,15 +14,13 @@ from publishers.queue import WorkQueue
 from publishers.refusals import Refusals
 from publishers.urgency import HOT
 from publishers.work import Call, Out, Purpose, Setup
-from schemas.channel_records import ChannelLevel, Shown
+from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.words import Reason, Status
 
 INTENT_MARGIN_MS = 500
 """How much older than the call timeout an open intent must be before a new owner tells its SKU again."""
 CLIMB = 500
 """Most rungs that are taken at once while the circuit is open."""
-SAMPLE = 10
-"""How many SKUs that differ are named in the log."""
 STALE_MAX = 5
 """How often in a row a listing may show another number than expected before it costs an attempt."""
 
@@ -44,30 +41,30 @@ class Tasks:
         self.overtaking = Overtaking()
         self.groups: set[str] = set()
         self.refusals = Refusals()
+        self.haste = ladder.Haste()
         self._not_before: dict[str, int] = {}
         self._stale: dict[tuple[str, str], int] = {}
         self._comeback = Comeback()
         self._began, self._theirs = 0, set[str | None]()
 
     def begin(self, call: Call) -> None:
-        """
-        Note that a call is under way: none of its SKUs goes into the queue before its end, no mate of its group.
-
-        Of a bulk what is urgent does.
-        """
+        """Note that a call is under way: its SKUs and the mates of its groups wait for its end, but not a bulk's."""
         self.overtaking.begin(call)
+        self.haste.begin(call.rows)
         if call.purpose is not Purpose.BULK:
             self.busy.update(call.since)
-        if self.setup.kind.SERIAL:
-            self.groups.update(self.setup.kind.group(row.listing) for row in call.rows)
+            self.groups.update(self.turn(row.listing) for row in call.rows)
 
     def end(self, call: Call) -> None:
         """Note that a call has ended; its SKUs must be touched now."""
         self.overtaking.end(call)
         if call.purpose is not Purpose.BULK:
             self.busy.difference_update(call.since)
-        if self.setup.kind.SERIAL:
-            self.groups.difference_update(self.setup.kind.group(row.listing) for row in call.rows)
+            self.groups.difference_update(self.turn(row.listing) for row in call.rows)
+
+    def turn(self, listing: Listing) -> str:
+        """Return of what only one call may be under way: a serial group, or a listing that may move to another SKU."""
+        return self.setup.kind.group(listing) if self.setup.kind.SERIAL else listing.listing_id
 
     def postpone(self, sku: str, since: int, until: int, now: int) -> None:
         """Put a SKU back whose listing has used up a limit of its own."""
@@ -78,7 +75,8 @@ class Tasks:
         """Find the troubled SKUs among what was loaded; its open intents are another owner's."""
         self._began = now
         self._theirs = {one.request_id for record in self.book.observed.values() for one in record.listings.values()}
-        for record in self.book.observed.values():
+        for sku, record in self.book.observed.items():
+            self.book.observed[sku] = ladder.within(record, self.setup.ladder, now)
             self._sort(record)
 
     def _sort(self, record: ChannelLevel) -> None:
@@ -100,11 +98,6 @@ class Tasks:
         self._sort(record)
         if dies:
             self.out.append(fold.dead_letter(self.setup.channel, record))
-
-    def sample(self) -> list[str]:
-        """Return some of the differences in words, for the log of a channel in shadow."""
-        rows = (row for sku in islice(self.queue, SAMPLE) for row in self.book.rows(sku))
-        return [f"{row.sku}: {row.expected} -> {row.quantity}" for row in rows]
 
     def patience(self, row: Row, verdict: Verdict) -> Verdict:
         """Note whose number has to be read, and send a row that was stale again and again to the ladder."""
@@ -131,16 +124,19 @@ class Tasks:
         rows = [*self.book.rows(sku)]
         if not rows:
             self.queue.discard(sku)
+            self.haste.end(sku)
             if observed is not None:
                 self._rest(observed, now)
             return
         if observed is not None and observed.status is Status.DEAD:
-            others = fold.word(observed) == Reason.REJECTED and self.refusals.partial(rows)
+            others = self._others(observed, rows)
             if not self._newer(observed) and not others:
                 return
             observed = self.revive(observed, "other listings wait" if others else "the level has changed", now)
         waits = since or self.queue.since(sku) or (observed.dirty_since if observed else None) or now
-        due = 0 if observed is None else self._due(observed, now, at_once=at_once)
+        if at_once:
+            self.haste.hurry(observed, rows)
+        due = 0 if observed is None else self._due(observed, rows)
         if (later := self._not_before.pop(sku, 0)) > now:
             self._not_before[sku] = later
             due = max(due, later)
@@ -162,12 +158,19 @@ class Tasks:
         level, observed = self.book.levels[sku], self.book.observed.get(sku)
         return level.updated_at if observed is None or self._newer(observed) else max(waits, level.updated_at)
 
-    def _due(self, observed: ChannelLevel, now: int, *, at_once: bool) -> int:
+    def _others(self, dead: ChannelLevel, rows: Sequence[Row]) -> bool:
+        """Return whether there are rows of other listings than those that a dead SKU has died of."""
+        exhausted = fold.word(dead) == Reason.LADDER_EXHAUSTED and ladder.partial(dead, rows)
+        return exhausted or (fold.word(dead) == Reason.REJECTED and self.refusals.partial(rows))
+
+    def _due(self, observed: ChannelLevel, rows: Iterable[Row]) -> int:
+        due = min(self.haste.until(observed, row) for row in rows)
         if observed.status is Status.RETRYING:
-            return 0 if at_once else retry.due(self.setup.ladder, observed.attempt, observed.next_attempt_at or 0, now)
+            return due
         # Our own calls have ended, a dead owner's may still be on its way.
         opened = [shown.sent_at or 0 for shown in observed.listings.values() if self.inherited(shown)]
-        return min(max(opened), self._began) + self.setup.call_timeout_ms + INTENT_MARGIN_MS if opened else 0
+        theirs = self.setup.call_timeout_ms + INTENT_MARGIN_MS
+        return max(due, min(max(opened), self._began) + theirs if opened else 0)
 
     def inherited(self, shown: Shown) -> bool:
         """Return whether a listing was told by an owner before us who got no answer."""
@@ -197,7 +200,7 @@ class Tasks:
     def revive(self, dead: ChannelLevel, why: str, now: int) -> ChannelLevel:
         """Try a dead SKU again: its letter is resolved, its ladder starts anew."""
         self._resolve(dead, f"tried again: {why}", now)
-        alive = replace(dead, status=Status.SENDING, attempt=0, at=now)
+        alive = replace(fold.anew(dead), status=Status.SENDING, at=now)
         self.store(alive)
         return alive
 
@@ -217,18 +220,15 @@ class Tasks:
     def newer(self, sku: str, now: int) -> None:
         """A level or a listing changed: what waits only because the channel was down is not made to wait longer."""
         observed = self.book.observed.get(sku)
-        retrying = observed is not None and observed.status is Status.RETRYING
-        self.touch(sku, now, at_once=retrying and self._says(sku, fold.CHANNEL_DOWN))
-
-    def _says(self, sku: str, word: str) -> bool:
-        return (self.book.observed[sku].err or "").startswith(f"{word}:")
+        down = observed is not None and (observed.status, fold.word(observed)) == (Status.RETRYING, fold.CHANNEL_DOWN)
+        self.touch(sku, now, at_once=down)
 
     def wake_one(self, now: int) -> None:
         """Make one SKU due for a probe: while the circuit is open, all there are may be on the ladder or given up."""
         if self.queue.due_at(now) == now:
             return
-        gave_up = (sku for sku in self.troubled[Status.DEAD] if self._says(sku, Reason.LADDER_EXHAUSTED))
-        sku = min(self.troubled[Status.RETRYING], default=None) or next(gave_up, None)
+        gave_up = self.letters[Reason.LADDER_EXHAUSTED]
+        sku = min(self.troubled[Status.RETRYING], default=None) or next(iter(gave_up), None)
         if sku is not None:
             self.replay([sku], "a probe", now)
 

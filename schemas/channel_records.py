@@ -32,7 +32,8 @@ class Shown:
     `sent`, `sentVersion`, `sentAt` and `requestId` are the newest intent, written before the call; `acceptedAt` is when
     a channel that applies later took it, until a read-back shows it applied.  `retired` says that the listing was sold
     no more by then, `paused` that the SKU was.  `undo` says how the channel's own way of pausing is taken back, where 0
-    was not enough.
+    was not enough.  `attempt` counts this listing's failures in a row, `nextAttemptAt` is when it is tried again: its
+    siblings are told meanwhile.
     """
 
     shown: Change | None = None
@@ -46,6 +47,8 @@ class Shown:
     accepted_at: Millis | None = None
     paused: bool = False
     undo: Text | None = None
+    attempt: Count = 0
+    next_attempt_at: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +58,8 @@ class ChannelLevel:
 
     `hidden` counts units that the channel has sold and whose orders have not reached us.  `heard` is the offset of
     `order.outcome`, in this SKU's partition, below which the channel's own sales are in `shown` and `hidden`: who takes
-    the channel over reads on from there.  `dirtySince` is when the desired number first differed.  `undo` stays null:
-    each listing has its own.
+    the channel over reads on from there.  `dirtySince` is when the desired number first differed.  `attempt` and
+    `nextAttemptAt` are the highest and the earliest of its listings'.  `undo` stays null: each listing has its own.
     """
 
     VERSION: ClassVar[int] = 1

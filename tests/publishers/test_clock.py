@@ -55,14 +55,18 @@ def heir_of(bench_of: Any, record: ChannelLevel, level: int) -> Any:
     return heir
 
 
-def test_the_next_owner_waits_for_a_rung_no_longer_than_the_rung(bench_of: Any) -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_the_next_owner_waits_for_a_rung_no_longer_than_the_rung(bench_of: Any, *, own: bool) -> None:
     """The wait stands on record with a time that was ahead by ten minutes."""
     bench = bench_of("woocommerce", {"A": 5})
     bench.level("A", 4)
     bench.answer(bench.plan(), Response(status=200, body=b'{"update":[]}'))
     record = bench.record("A")
     assert record.status is Status.RETRYING
-    late = replace(record, next_attempt_at=record.next_attempt_at + MINUTES)
+    ahead = record.next_attempt_at + MINUTES
+    late = replace(record, next_attempt_at=ahead)
+    if own:
+        late = replace(late, listings={"A": replace(record.listings["A"], next_attempt_at=ahead)})
     heir = heir_of(bench_of, late, 4)
     first = heir.controller.setup.ladder[0]
     assert heir.work(until=heir.now + first - 1) == 0

@@ -101,6 +101,20 @@ def test_a_listing_that_moves_to_another_sku_is_told_that_ones_level(bench_of: A
     assert bench.controller.book.listings["A"] == {}
 
 
+def test_a_listing_that_moves_during_its_call_is_told_the_other_level_after_it(bench_of: Any) -> None:
+    """Told both at once, nobody would know which number the channel takes last."""
+    bench = bench_of("woocommerce", {"A": 5, "B": 3})
+    bench.level("A", 9)
+    call = bench.plan()
+    assert [row.listing.listing_id for row in call.rows] == ["A"]
+    bench.listing("B", "A")
+    assert isinstance(bench.plan(), int)
+    bench.answer(call)
+    bench.work()
+    assert bench.shop.numbers["A"] == 3
+    assert bench.record("B").status is bench.record("A").status is Status.IN_STEP
+
+
 @pytest.mark.parametrize("order", [("old", "end", "new"), ("old", "new", "end"), ("new", "old", "end")])
 def test_a_listing_that_moves_to_another_partition_survives_any_order(bench_of: Any, order: tuple[str, ...]) -> None:
     """One partition keeps its order, two do not: the old place's record and end, and the new place's record."""
@@ -405,7 +419,7 @@ def test_shadow_and_stop_make_no_call_and_write_nothing(bench_of: Any) -> None:
     bench.level("A", 5)
     assert bench.plan() == 1_000
     assert bench.out == []
-    assert bench.controller.tasks.sample() == ["A: None -> 5"]
+    assert bench.controller.sample() == ["A: None -> 5"]
     bench.command(Command.ENABLE)
     assert bench.work() == 1
     bench.command(Command.STOP)

@@ -65,6 +65,19 @@ def test_a_sku_on_two_listings_waits_for_the_one_that_is_used_up(bench: Bench) -
     assert {row.sku for row in call.rows} == {"D"}
 
 
+def test_many_listings_that_are_used_up_do_not_make_the_next_one_wait(bench_of: BenchOf) -> None:
+    """They are put off one call after the other, without a pause between."""
+    bench = bench_of("ebay")
+    for number in range(200):
+        listed(bench, f"S{number:03}", str(number))
+        bench.level(f"S{number:03}", 3)
+    bench.controller.calling.limiter.restore(TELL, bench.now, 1, bench.now, [*map(str, range(199))] * 250)
+    bench.now = began = bench.now + 5_000
+    while not isinstance(call := bench.plan(), Call):
+        bench.now += call
+    assert ([row.sku for row in call.rows], bench.now - began) == (["S199"], 0)
+
+
 def test_what_was_told_before_a_restart_counts_by_the_number_that_variations_share(bench: Bench) -> None:
     """The log names each variation; the channel has counted their listing."""
     names = {
