@@ -15,8 +15,9 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from schemas.config import parse
+from schemas.config import ENV_CONFIG, parse
 from schemas.settings import Kind
+from tests.k8s.programs import CONFIG as CLUSTER_CONFIG
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "compose"
@@ -133,6 +134,15 @@ def test_a_container_is_nobody_in_particular(name: str) -> None:
     pod = deployment["spec"]["template"]["spec"]["securityContext"]
 
     assert users[-1] == f"{pod['runAsUser']}:{pod['runAsGroup']}"
+
+
+def test_a_command_inside_a_container_finds_the_configuration(compose: Mapping[str, Any]) -> None:
+    """`kubectl exec ... -- python -m publishers dlq list` works as it stands: nobody looks for a path at 2 a.m."""
+    said = [value for word, rest in STAGES["runtime"].steps if word == "ENV" for value in rest.split()]
+    mounted = {one["target"] for service in compose["services"].values() for one in service.get("configs", ())}
+
+    assert said == [f"{ENV_CONFIG}={path}" for path in mounted]
+    assert mounted == {CLUSTER_CONFIG}
 
 
 def test_the_product_s_image_knows_no_stand_in() -> None:
