@@ -80,6 +80,10 @@ class Lines:
         line = max(self._standing(), key=urgency, default=None)
         return None if line is None else self._lines[line]
 
+    def hot(self) -> int | None:
+        """Return since when the hot SKU waits that has waited longest, None when none does."""
+        return min((self._lines[line][0].since for line in self._standing() if line >= HOT_LINE), default=None)
+
     def calm(self) -> Heap | None:
         """Return the line of the least danger."""
         line = min(self._standing(), default=None)

@@ -4,12 +4,16 @@ from collections.abc import Collection, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from publishers.calling import Calling
 from publishers.controller import Controller
 from publishers.findings import Findings
-from publishers.push import NAMES, Answer, Response, Throttled
+from publishers.push import NAMES, TELL, Answer, Response, Throttled
 from publishers.work import Call, Gate
+from schemas.settings import Order
 from schemas.words import IncidentKind, Status
 
+SOON_MS = 30_000
+"""A limit that leaves room within this time paces the calls; one that does not is used up."""
 LAG_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 5, 8, 15, 30, 60, 300, 900)
 
 
@@ -55,6 +59,8 @@ class Metrics:
         )
         self._dirty = gauge("dirty_skus", "SKUs whose number differs from what the channel shows.")
         self._oldest = gauge("oldest_dirty_seconds", "How long the SKU that differs longest has differed.")
+        self._late = gauge("oldest_hot_seconds", "How long a hot SKU has differed that might be told.")
+        self._ready = gauge("oldest_ready_seconds", "The same of any SKU, while channel and limits allow calls.")
         self._circuit = gauge("circuit_open", "1 while only probes are sent.")
         self._dead = gauge("dead_skus", "SKUs that were given up and whose dead letters are open.")
         self._held = gauge("held_count", "Listings whose 0 the brake holds.")
@@ -109,9 +115,12 @@ class Metrics:
         """Bring the gauges up to date and return everything in Prometheus's text format."""
         tasks, oldest = controller.tasks, controller.tasks.queue.oldest()
         pushing = controller.gate is Gate.PUSH and controller.calling.refused is None
+        late, ready = tasks.queue.late(now)
         values = {
             self._dirty: len(tasks.queue),
-            self._oldest: 0 if oldest is None else max(0, now - oldest) / 1_000,
+            self._oldest: _age(oldest, now),
+            self._late: _age(late if tasks.demand.order is Order.RISK else None, now),
+            self._ready: _age(ready if _may_tell(controller.calling, now) else None, now),
             self._circuit: controller.calling.circuit.is_open,
             self._dead: sum(map(len, tasks.letters.values())),
             self._held: len(tasks.book.brake.held),
@@ -136,3 +145,15 @@ class Metrics:
         for cause, found in findings.total.items():
             self._drifts.labels(self._channel, cause).inc(found - (before.get(cause, 0) if of is findings else 0))
         self._counted = findings, dict(findings.total)
+
+
+def _age(since: int | None, now: int) -> float:
+    """Return for how many seconds something has lasted, 0 where there is no such thing."""
+    return 0 if since is None else max(0, now - since) / 1_000
+
+
+def _may_tell(calling: Calling, now: int) -> bool:
+    """Return whether anything may be told by the channel, which answers, and its limits, which leave room soon."""
+    limiter = calling.limiter
+    soon = limiter.wait(TELL, limiter.cost(TELL, calling.setup.kind.COST), now) <= SOON_MS
+    return soon and not calling.circuit.is_open and not limiter.reserved(TELL, now)

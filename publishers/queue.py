@@ -118,6 +118,12 @@ class WorkQueue:
         heads = (asleep, first(self._by_age, self._valid))
         return min((place.since for place in heads if place is not None), default=None)
 
+    def late(self, now: int) -> tuple[int | None, int | None]:
+        """Return the same for those that may be told by now: of the hot ones, and of all."""
+        self._wake(now)
+        oldest = first(self._by_age, self._valid)
+        return self._lines.hot(), None if oldest is None else oldest.since
+
     def due_at(self, now: int) -> int | None:
         """Return the earliest time at which a SKU may be told: `now` when one may be, None when none waits."""
         self._wake(now)

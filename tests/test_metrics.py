@@ -24,6 +24,7 @@ from publishers.__main__ import main as publishers_main
 from publishers.ledger import metrics as ledger_metrics
 from publishers.ledger.__main__ import main as ledger_main
 from publishers.metrics import Metrics as PublisherMetrics
+from publishers.work import Purpose
 from schemas.words import DriftCause
 
 COMPOSE = Path(__file__).parents[1] / "compose"
@@ -61,6 +62,7 @@ VALUES = {
     },
     ("lastunit_ingest_key_fetches_total", "answer"): {"found", "unknown", "failed", "held_back"},
     ("lastunit_publisher_drifts_total", "cause"): {cause.value for cause in DriftCause},
+    ("lastunit_publisher_requests_total", "purpose"): {purpose.value for purpose in Purpose},
 }
 """The closed lists behind labels that a query picks values of."""
 
