@@ -5,6 +5,7 @@ A channel that applies later says so at once and does it after seconds, or after
 number is read back when the kind expects it to show; then at ever longer waits, until it shows or its time is over.
 """
 
+from collections import deque
 from heapq import heappop, heappush
 
 from publishers.told import Place
@@ -18,6 +19,8 @@ WAIT_MAX_MS = 120_000
 """The longest wait between two looks at one."""
 PERIOD_MIN_MS = 1_000
 """The shortest, whatever the kind says."""
+APPLIED_MAX = 10_000
+"""Of how many numbers it is remembered how long they took, where nobody asks."""
 
 
 class Agenda:
@@ -73,6 +76,8 @@ class Confirmations:
         1,000.
         """
         self.agenda = Agenda()
+        self.applied = deque[int](maxlen=APPLIED_MAX)
+        """How long accepted numbers took until they were seen, in ms, since it was emptied last."""
         self._applies_ms = max(applies_ms * scale // 1_000, PERIOD_MIN_MS)
         self._patience_ms = PATIENCE_MS * scale // 1_000
         self._wait_max_ms = max(WAIT_MAX_MS * scale // 1_000, PERIOD_MIN_MS)
@@ -87,11 +92,17 @@ class Confirmations:
         for listing_id, shown in record.listings.items():
             place = (record.sku, listing_id)
             if shown.accepted_at is None:
-                if self._accepted.pop(place, None) is not None:
+                if (accepted_at := self._accepted.pop(place, None)) is not None:
                     self.agenda.drop(place)
+                    self._seen(shown, accepted_at)
             elif self._accepted.get(place) != shown.accepted_at:
                 self._accepted[place] = shown.accepted_at
                 self.agenda.put(place, shown.accepted_at + self._applies_ms)
+
+    def _seen(self, shown: Shown, accepted_at: int) -> None:
+        """Note how long a number took, unless it was told anew or another one was seen."""
+        if shown.request_id is None and shown.shown == shown.sent and shown.shown_at is not None:
+            self.applied.append(max(0, shown.shown_at - accepted_at))
 
     def later(self, place: Place, now: int) -> None:
         """Look again at what does not show yet: after as long as it has taken so far, within bounds."""

@@ -51,6 +51,7 @@ class Controller:
     def activate(self, now: int) -> None:
         """Become the one that tells: everything that differs is work."""
         self.active = True
+        self.book.trail.confirmations.applied.clear()  # an owner before us has measured those
         self.hearing.begin()
         self.tasks.index(now)
         # The observed ones too: what was in trouble when its listing ended is in step, and no probe.

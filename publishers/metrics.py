@@ -54,6 +54,13 @@ class Metrics:
             registry=self.registry,
             buckets=LAG_S,
         )
+        self._applied = Histogram(
+            "lastunit_publisher_applied_seconds",
+            "From a channel's acceptance of a number until a read-back showed it, where the channel applies later.",
+            of,
+            registry=self.registry,
+            buckets=LAG_S,
+        )
         self._call_time = Histogram(
             "lastunit_publisher_call_seconds", "Duration of requests.", of, registry=self.registry, buckets=LAG_S
         )
@@ -136,6 +143,9 @@ class Metrics:
         }
         for gauge, value in values.items():
             gauge.labels(self._channel).set(value)
+        applied = controller.book.trail.confirmations.applied
+        while controller.active and applied:
+            self._applied.labels(self._channel).observe(applied.popleft() / 1_000)
         self._count(controller.reconciler.inspection.findings)
         return generate_latest(self.registry)
 

@@ -1,11 +1,13 @@
 """When accepted numbers are read back."""
 
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publishers.confirm import PATIENCE_MS, PERIOD_MIN_MS, WAIT_MAX_MS, Agenda, Confirmations
+from publishers.confirm import APPLIED_MAX, PATIENCE_MS, PERIOD_MIN_MS, WAIT_MAX_MS, Agenda, Confirmations
 from schemas.channel_records import ChannelLevel, Shown
 from schemas.words import Status
 
@@ -104,3 +106,20 @@ def test_a_0_is_waited_for_three_times_as_long_as_it_usually_takes() -> None:
     shown = Shown(sent=0, accepted_at=1_000)
     assert Confirmations(60_000).anxious_until(shown) == 181_000
     assert Confirmations(900_000).anxious_until(shown) == Confirmations(900_000).patient_until(shown)
+
+
+def test_how_long_a_number_took_to_show_is_kept_until_somebody_asks() -> None:
+    """Told anew, or seen with another number, it has not shown; and nobody who asks nothing fills the memory."""
+    open_ones = Confirmations(30_000)
+
+    def ends(**changes: Any) -> list[int]:
+        open_ones.note(record(1_000))
+        ended = replace(record(None).listings["1"], **{"shown": 5, "shown_at": 43_000, **changes})
+        open_ones.note(replace(record(None), listings={"1": ended}))
+        return list(open_ones.applied)
+
+    assert ends(request_id="r") == ends(shown=9) == ends(shown_at=None) == []
+    assert ends() == [42_000]
+    for _ in range(APPLIED_MAX):
+        ends()
+    assert len(open_ones.applied) == APPLIED_MAX

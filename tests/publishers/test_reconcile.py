@@ -13,6 +13,7 @@ from publishers.controller import Controller
 from publishers.findings import DRIFTS_MAX
 from publishers.inspection import END_MS, ON_ITS_WAY_MS, SLICE
 from publishers.limiter import Window
+from publishers.metrics import Metrics
 from publishers.push import READ, TELL, Account
 from publishers.readback import PASSED_MARGIN_MS, WRITE_MARGIN_MS
 from publishers.reconcile import AGAIN_MS, FIRST_MS
@@ -648,6 +649,33 @@ def test_an_accepted_number_is_open_until_it_is_read_back() -> None:
     assert (shown(one).shown, shown(one).accepted_at) == (5, None)
     assert len(one.bench.controller.book.trail.confirmations) == 0
     assert one.drifts() == []
+
+
+def measured(metrics: Metrics, one: Desk, word: str) -> float:
+    """Return how long, or how many, numbers took to show, as the publisher's metrics say."""
+    metrics.show(one.bench.controller, 0, one.bench.now)
+    name = f"lastunit_publisher_applied_seconds_{word}"
+    return metrics.registry.get_sample_value(name, {"channel": "shop"}) or 0.0
+
+
+def test_it_is_measured_how_long_an_accepted_number_takes_to_show() -> None:
+    """Once, by the owner that has seen it; one that was dropped and told again counts from its second telling on."""
+    one, metrics = accepted(9, 5), Metrics("shop")
+    one.bench.controller.book.trail.confirmations.applied.clear()
+    one.shop.apply()
+    one.wait(31_000)
+    assert 30 <= measured(metrics, one, "sum") <= 31
+    assert measured(metrics, one, "count") == 1
+    one.shop.dead = True
+    one.bench.level("A", 4)
+    one.wait(10)
+    one.shop.apply()
+    one.wait(PATIENCE_MS + WRITE_MARGIN_MS)
+    one.shop.dead = one.shop.late = False
+    assert measured(metrics, one, "count") == 1
+    one.wait(PATIENCE_MS)
+    assert measured(metrics, one, "count") == 2
+    assert measured(metrics, one, "sum") < PATIENCE_MS / 1_000
 
 
 def test_an_accepted_number_may_come_late() -> None:
