@@ -25,7 +25,8 @@ class Volumes:
 
     Units fade with a half-life of a week.  What counts is kept as a logarithm of units weighted by their time, so that
     nothing is touched when time passes; one number a SKU is kept, and how many SKUs there are in each class of volume.
-    A publisher that starts knows of each SKU only its last level, whose velocity says what it sold in the last hours.
+    A publisher that starts hears a week's levels again, because none is compacted away before: the counts are as they
+    were.  Of what is older it knows each SKU's last level, whose velocity says what it sold in the hours before it.
     """
 
     def __init__(self) -> None:

@@ -1,14 +1,18 @@
 """Which SKUs are hot, and what a publisher tells first in each order of work."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from publishers.book import Book
+from publishers.controller import Controller
 from publishers.demand import HOT_MS, KEPT_MIN, Demand
 from publishers.push import Row
-from schemas import records
+from publishers.volumes import WEEK_MS
+from schemas import records, topics
 from schemas.channel_records import Listing
-from schemas.settings import Order
+from schemas.settings import Order, Rules
 from schemas.words import CauseKind, Policy
 
 LISTING = Listing(channel="shop", listing_id="1", sku="A")
@@ -129,3 +133,21 @@ def test_each_order_of_work_has_its_own_first(order: Order, first: str) -> None:
     }
     equal = dangers["danger"].bit_length() == dangers["bestseller"].bit_length()
     assert first == ("neither" if equal else max(dangers, key=lambda sku: dangers[sku]))
+
+
+def test_a_publisher_that_starts_counts_the_week_that_the_topic_still_holds(bench_of: Any) -> None:
+    """In `top20` the order of work is as before a restart: no level of a week is compacted away before it is read."""
+    made = bench_of(active=False).controller
+    setup = replace(made.setup, order=Order.TOP20)
+    heir = Controller(setup, Book("shop", lambda _: Rules(), setup.kind), 0)
+    day, skus = 24 * 3_600_000, [f"S{n}" for n in range(10)]
+    for at in range(7):  # the first two sold all week and nothing in the last hours, the others a unit a moment ago
+        for sku in skus[:2]:
+            heir.level(level(sku, at * day, CauseKind.ORDER, units=3), 7 * day)
+    for sku in skus[2:]:
+        heir.level(level(sku, 7 * day - 1, CauseKind.ORDER), 7 * day)
+    last = level("any", 7 * day, CauseKind.ADJUSTMENT)
+    dangers = {sku: heir.tasks.demand.danger(row(sku, 4, 5), replace(last, sku=sku), 7 * day) for sku in skus}
+    assert {sku for sku, found in dangers.items() if found == max(dangers.values())} == {"S0", "S1"}
+    (topic,) = [one for one in topics.COMMON if one.name == topics.STOCK_LEVEL]
+    assert int(topic.settings()["min.compaction.lag.ms"]) >= WEEK_MS
