@@ -55,12 +55,7 @@ class Book:
         brake: Brake | None = None,
         scale: int = 1_000,
     ) -> None:
-        """
-        Start empty.
-
-        `kind` says what its channel takes and how it pauses, `brake` (None: nothing) what it holds; how long an
-        accepted number is waited for is multiplied by `scale` over 1,000.
-        """
+        """Start empty; `brake` None holds nothing, waits for accepted numbers are multiplied by `scale` over 1,000."""
         self.channel = channel
         self.kind = kind
         self.levels: dict[str, StockLevel] = {}
@@ -132,6 +127,11 @@ class Book:
         for sku in skus:
             self._remake(sku)
         return skus
+
+    def sku_of(self, listing_id: str) -> str | None:
+        """Return which SKU a listing sells, None where it is not known."""
+        found = _in_force(self._places.get(listing_id, {}))
+        return found.sku if found else None
 
     def _regroup(self, listing: Listing, sku: str | None) -> None:
         """Keep who stands in which group, where a kind's calls are serial by group."""

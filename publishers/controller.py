@@ -13,7 +13,7 @@ from publishers import push
 from publishers.book import Book
 from publishers.calling import IDLE_MS, Calling
 from publishers.findings import asked
-from publishers.flags import note_retired
+from publishers.flags import note_moved, note_retired
 from publishers.hearing import Hearing
 from publishers.kind import Swept
 from publishers.reconcile import Reconciler
@@ -54,18 +54,19 @@ class Controller:
         self.book.trail.confirmations.applied.clear()  # an owner before us has measured those
         self.hearing.begin()
         self.tasks.index(now)
+        self._note({**self.book.observed, **self.book.listings})
         # The observed ones too: what was in trouble when its listing ended is in step, and no probe.
         for sku in {**self.book.listings, **self.book.observed}:
             self.tasks.touch(sku, now)
         self.book.brake.ease()
-        self._note(self.book.observed)
         self._end_hidden(now)
         self.reconciler.begin(now, self.gate)
 
     def _note(self, skus: Iterable[str]) -> None:
-        """Write which listings are retired, where there is no call that says so; a channel in shadow writes nothing."""
+        """Write what no call says: which listings are retired, or sell another SKU; in shadow nothing is written."""
         if self.active and self.gate is Gate.PUSH:
-            note_retired(self.tasks, [*skus])
+            note_moved(self.tasks, some := [*skus])
+            note_retired(self.tasks, some)
 
     def level(self, record: StockLevel, now: int) -> None:
         """Take up a level."""
@@ -79,11 +80,17 @@ class Controller:
             self.tasks.newer(sku, now)
 
     def listing(self, listing_id: str, record: Listing | None, partition: int, now: int) -> None:
-        """Take up a listing or its end from a partition; a dead SKU is tried again with it."""
-        skus = self.book.put_listing(listing_id, record, partition)
+        """
+        Take up a listing or its end from a partition; a dead SKU is tried again with it.
+
+        One that sells another SKU than before, or comes back, shows what nobody knows: its record here is an old one.
+        """
+        before, skus = self.book.sku_of(listing_id), self.book.put_listing(listing_id, record, partition)
         if self.active:
-            self.tasks.replay(skus, "its listing has changed", now)
+            if (sku := self.book.sku_of(listing_id)) not in (None, before):
+                self.book.unknown.add((sku, listing_id))
             self._note(skus)
+            self.tasks.replay(skus, "its listing has changed", now)
 
     def observed(self, record: ChannelLevel) -> None:
         """Take up what the active publisher wrote; the active one knows it already."""
@@ -117,7 +124,7 @@ class Controller:
         before, self.gate = self.gate, GATES.get(record.command, self.gate)
         if self.gate is not before:
             self.reconciler.begin(now, self.gate)
-            self._note(self.book.observed)
+            self._note({**self.book.observed, **self.book.listings})
         if self.gate is not Gate.PUSH:
             self.calling.abandon(now)
         if record.command in (Command.ENABLE, Command.REPLAY):

@@ -1,10 +1,12 @@
-"""What is written of listings without a call: that they are retired, that a pause of theirs is taken back.  Pure."""
+"""What is written of listings without a call: retired, of another SKU, on sale again.  Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
+from publishers import ladder
 from publishers.tasks import Tasks
-from schemas.channel_records import Listing
+from schemas.channel_records import ChannelLevel, Listing
+from schemas.words import Status
 
 
 def note_retired(tasks: Tasks, skus: Iterable[str]) -> None:
@@ -18,6 +20,22 @@ def note_retired(tasks: Tasks, skus: Iterable[str]) -> None:
         }
         if observed is not None and told:
             tasks.store(replace(observed, listings={**observed.listings, **told}))
+
+
+def note_moved(tasks: Tasks, skus: Iterable[str]) -> None:
+    """Hand on how a pause is undone to the record of the SKU that a listing sells now: only that one is asked."""
+    for sku in skus:
+        for name in tasks.book.listings.get(sku, ()):
+            before = tasks.book.trail.undos.get(name, sku)
+            if before == sku or (undo := tasks.book.shown(before, name).undo) is None:
+                continue
+            old, own = tasks.book.observed[before], tasks.book.observed.get(sku)
+            own = own or ChannelLevel(sku=sku, status=Status.SENDING, at=old.at)
+            shown = replace(tasks.book.shown(sku, name), undo=undo)
+            left = {other: one for other, one in old.listings.items() if other != name}
+            tasks.store(ladder.summed(replace(old, listings=left)))
+            tasks.store(replace(own, listings={**own.listings, name: shown}))
+            tasks.book.unknown.add((sku, name))
 
 
 def undone(tasks: Tasks, listing: Listing) -> None:

@@ -65,6 +65,7 @@ def intent(old: ChannelLevel | None, rows: Sequence[Row], request_id: str, now: 
             request_id=request_id,
             retired=row.listing.retired,
             accepted_at=None,
+            undo=row.undo,
         )
         for row in rows
     }
@@ -105,13 +106,20 @@ def _shown(old: Shown, row: Row, verdict: Verdict, moment: Moment) -> Shown:
         return replace(old, accepted_at=moment.now, request_id=None, paused=row.paused)
     if isinstance(verdict, Shows):
         return replace(old, shown=verdict.quantity, shown_at=moment.now, inferred=False, request_id=None)
+    if row.unanswered is not None and old.request_id is not None and not moment.reads and not _unsure(verdict, moment):
+        # This call has done nothing; the one before it may have, and the number that it told is still unanswered.
+        return replace(old, sent=row.unanswered, sent_version=row.version)
     if isinstance(verdict, Rejected):
         # Also where nothing was sent (a read-back): a level newer than this one is a reason to try again.
         return replace(old, sent_version=row.version, request_id=None)
+    return old if moment.reads or _unsure(verdict, moment) else replace(old, request_id=None)
+
+
+def _unsure(verdict: Verdict, moment: Moment) -> bool:
+    """Return whether a call that has not told a number may have done so all the same."""
     unsure = isinstance(verdict, Again | Retry | ChannelDown) and verdict.unsure
     unsure = unsure or (isinstance(verdict, Stale) and moment.again)
-    unsure = unsure or (isinstance(verdict, Credentials | Throttled) and moment.wrote)
-    return old if unsure or moment.reads else replace(old, request_id=None)
+    return unsure or (isinstance(verdict, Credentials | Throttled) and moment.wrote)
 
 
 def failed(

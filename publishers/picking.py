@@ -11,6 +11,9 @@ from publishers.work import Call, Purpose, Setup
 SCARCE_MS = 5_000
 """When to look again at a SKU whose listing's last calls of the day are kept: it may have become urgent."""
 
+PERHAPS = "a 0 that was not answered"
+"""How a serial group's pause is undone that is known by nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Class:
@@ -90,13 +93,18 @@ class Picker:
                 self.tasks.touch(sku, now, since=waits)
 
     def _with_undo(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """Let each row of a serial group know how its pause is undone, whichever of its SKUs' records says it."""
+        """
+        Let each row of a serial group know how its pause is undone, whichever of its SKUs' records says it.
+
+        A 0 that was never answered may have switched the group off: that goes on record with the next call's intent.
+        """
         if not self.setup.kind.SERIAL:
             return rows
         book = self.tasks.book
         undo = next(
             (u for name, sku in book.siblings(rows[0].listing).items() if (u := book.shown(sku, name).undo)), None
         )
+        undo = undo or (PERHAPS if any(row.unanswered == 0 for row in rows) else None)
         return tuple(replace(row, undo=undo) for row in rows)
 
     def _rows(self, sku: str, now: int) -> list[Row]:

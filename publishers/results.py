@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from publishers import fold, push, retry
 from publishers.answers import hidden_units
-from publishers.flags import undone
+from publishers.flags import note_moved, undone
 from publishers.hearing import Hearing
 from publishers.tasks import Tasks
 from publishers.work import Call, Purpose, Setup
@@ -66,6 +66,8 @@ class Results:
             book.hiding[sku] = now
         self.tasks.store(record)
         self._clear_undo(judged)
+        owners = {book.sku_of(row.listing.listing_id) for row, _ in judged}
+        note_moved(self.tasks, [owner for owner in owners if owner not in (None, sku)])
         self.tasks.touch(sku, now, since=call.since[sku])
 
     def _clear_undo(self, judged: Sequence[tuple[push.Row, push.Verdict]]) -> None:

@@ -1,4 +1,4 @@
-"""What a channel's records leave behind for read-backs: the numbers told before, the numbers not seen yet.  Pure."""
+"""What a channel's records leave behind for read-backs: numbers told before or not seen yet.  Pure."""
 
 from collections.abc import Callable
 
@@ -15,6 +15,8 @@ class Trail:
     def __init__(self, applies_ms: int, scale: int = 1_000) -> None:
         """Start with nothing; `applies_ms` and `scale` are those of `Confirmations`."""
         self.memory = Memory()
+        self.undos: dict[str, str] = {}
+        """By listing which SKU's record says, or said last, how its pause is undone."""
         self.confirmations = Confirmations(applies_ms, scale)
 
     def follow(
@@ -22,6 +24,7 @@ class Trail:
     ) -> None:
         """Take up a SKU's record; `expected` says what its listings show by all that was known before it."""
         self.confirmations.note(record)
+        self.undos.update({name: record.sku for name, shown in record.listings.items() if shown.undo is not None})
         if before is None:
             return
         for name, shown in record.listings.items():
