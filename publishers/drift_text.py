@@ -4,14 +4,22 @@ A reconciliation in words: one line about the run, and a table of its drifts.  P
 What is not mapped stands there with the channel's own SKU, in brackets.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from publishers.table import table
 from schemas.channel_records import Drift, Reconciliation
+from schemas.words import DriftCause
 
 ROWS_MAX = 200
 """Most drifts in a table for people."""
+NEXT: Mapping[DriftCause, str] = {
+    DriftCause.UNMAPPED: "unmapped: `python -m ingest discover {channel} --apply` maps what has a SKU there, and with "
+    "`--csv FILE` writes the rest into a file to fill in and import",
+    DriftCause.NOT_SHOWN: "not_shown: `python -m ingest discover {channel}` shows what is gone there, and with "
+    "`--apply --prune` ends it",
+}
+"""What a person does about a cause that no call mends."""
 HEAD = ("SKU", "LISTING", "SHOWS", "EXPECTED", "SHOULD SHOW", "CAUSE", "DONE")
 
 
@@ -24,6 +32,11 @@ def text(run: Reconciliation, drifts: Sequence[Drift]) -> Iterator[str]:
     total = sum(run.drifts.values())
     if total > len(drifts[:ROWS_MAX]):
         yield f"and {total - len(drifts[:ROWS_MAX])} more; --json prints up to 10,000"
+
+
+def advice(run: Reconciliation) -> Iterator[str]:
+    """Yield what to run about what stays as it is until a person does something."""
+    yield from (told.format(channel=run.channel) for cause, told in NEXT.items() if run.drifts.get(cause))
 
 
 def _summary(run: Reconciliation) -> str:

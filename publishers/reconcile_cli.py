@@ -14,7 +14,7 @@ import orjson
 from confluent_kafka import KafkaException
 
 from publishers.commands import UnsentError, send
-from publishers.drift_text import order, text
+from publishers.drift_text import advice, order, text
 from publishers.findings import DRIFTS_MAX, DRY_RUN, run_id
 from publishers.tail import Tail, unanswered
 from publishers.waiting import spinner
@@ -125,5 +125,5 @@ def show(report: Report, *, as_json: bool) -> None:
         document = {"run": orjson.loads(encode(found)), "drifts": [orjson.loads(encode(drift)) for drift in drifts]}
         print(orjson.dumps(document).decode())
         return
-    for line in text(found, drifts):
+    for line in (*text(found, drifts), *advice(found)):
         print(line)

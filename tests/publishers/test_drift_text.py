@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from publishers.drift_text import ROWS_MAX, order, text
+from publishers.drift_text import ROWS_MAX, advice, order, text
 from schemas.channel_records import Drift, Reconciliation
 from schemas.words import DriftAction, DriftCause
 
@@ -44,6 +44,14 @@ def test_each_drift_is_a_row() -> None:
         "-      X        9      -         -            unmapped        none",
         "(MUG)  Y        9      -         -            unmapped        none",
     ]
+
+
+def test_what_no_call_mends_names_the_command_that_does() -> None:
+    """Only what the run has found; a number that is corrected needs nobody."""
+    assert [*advice(replace(RUN, drifts={"edited_by_hand": 3}))] == []
+    unmapped, gone = advice(replace(RUN, drifts={"unmapped": 2, "not_shown": 1, "edited_by_hand": 1}))
+    assert "`python -m ingest discover shop --apply`" in unmapped
+    assert "`python -m ingest discover shop`" in gone
 
 
 def test_a_channel_s_words_do_not_command_the_terminal() -> None:
