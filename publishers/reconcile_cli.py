@@ -16,12 +16,14 @@ from confluent_kafka import KafkaException
 from publishers.commands import UnsentError, send
 from publishers.drift_text import advice, order, text
 from publishers.findings import DRIFTS_MAX, DRY_RUN, run_id
+from publishers.table import table
 from publishers.tail import Tail, unanswered
 from publishers.waiting import spinner
-from schemas.channel_records import Drift, Reconciliation
+from schemas.channel_records import Drift, Incident, Reconciliation
+from schemas.cluster import ClusterError
 from schemas.codec import encode
 from schemas.settings import Channel, Config
-from schemas.topics import SYNC_DRIFT, SYNC_RUN
+from schemas.topics import SYNC_DRIFT, SYNC_INCIDENT, SYNC_RUN
 from schemas.words import Command
 
 AGREES, DRIFTED, FAILED, SILENT = range(4)
@@ -64,11 +66,7 @@ def run(args: argparse.Namespace, config: Config, channel: Channel) -> int:
     if report is None and args.last:
         return _fail(SILENT, f"no run of {channel.name} is on record; leave out --last to ask for one")
     if report is None:
-        return _fail(
-            SILENT,
-            f"no publisher of {channel.name} has answered within {args.timeout:g} s: see that one is running and active"
-            f" (its /healthz says so); a long run goes on, and `--last` shows it when it has ended",
-        )
+        return _fail(SILENT, silence(config, channel.name, args.timeout))
     show(report, as_json=args.json)
     if report[0].err is not None:
         return FAILED
@@ -78,6 +76,23 @@ def run(args: argparse.Namespace, config: Config, channel: Channel) -> int:
 def _fail(code: int, sentence: str) -> int:
     print(sentence, file=sys.stderr)
     return code
+
+
+def silence(config: Config, channel: str, waited_s: float) -> str:
+    """Return in words that nobody has answered, and what people were told that may be the reason."""
+    said = (
+        f"no publisher of {channel} has answered within {waited_s:g} s: see that one is running and active"
+        " (its /healthz says so); a long run goes on, and `--last` shows it when it has ended"
+    )
+    newest: dict[str, Incident] = {}
+    try:
+        with closing(Tail(config, {SYNC_INCIDENT: Incident}, "reconcile")) as tail:
+            tail.from_start()
+            newest.update((one.kind, one) for one in tail.rest() if one.channel == channel)
+    except (ClusterError, KafkaException) as error:
+        return f"{said}\nits incidents are not known: {error}"
+    opened = [["its open incident:", one.kind, one.err] for one in newest.values() if one.until is None]
+    return "\n".join([said, *table(opened)])
 
 
 def _asked(args: argparse.Namespace, config: Config, channel: str) -> Report | None:

@@ -6,20 +6,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from publishers import commands
+from publishers import commands, reconcile_cli
 from publishers.__main__ import main
 from publishers.commands import BY_SKU, COMMANDS, MEANINGS
 from publishers.ledger.explain_cli import told
 from publishers.quiet import Once
 from publishers.tail import Tail, unanswered
-from schemas.channel_records import Drift
+from schemas.channel_records import Drift, Incident
 from schemas.cluster import ClusterError
 from schemas.settings import Channel, Config, Kafka, Kind
 from schemas.topics import SYNC_DRIFT
+from schemas.words import IncidentKind
 
 CONFIG = Config(kafka=Kafka(bootstrap="127.0.0.1:1"))
 
@@ -180,3 +182,26 @@ def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word() -> None:
         assert command.stderr is not None
         command.stdout.close()
         assert (command.stderr.read(), command.wait()) == (b"", 141)
+
+
+def test_who_gets_no_answer_is_told_what_may_keep_the_publisher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that is down is read back when it answers: nobody has to look for a publisher that runs."""
+
+    def incident(kind: IncidentKind, at: int, **more: Any) -> Incident:
+        return Incident(incident_id=f"{kind}-{at}", channel="shop", kind=kind, since=at, at=at, **more)
+
+    down, brake = IncidentKind.CHANNEL_DOWN, IncidentKind.BRAKE
+    said = [
+        incident(down, 1, err="HTTP 500", until=2),
+        incident(brake, 3),
+        incident(down, 4, err="HTTP 503\x1b[2J"),
+        incident(brake, 3, until=5),
+    ]
+    elsewhere = Incident(incident_id="x", channel="other", kind=down, since=1, at=1)
+    look = SimpleNamespace(from_start=lambda: None, rest=lambda: iter([*said, elsewhere]), close=lambda: None)
+    monkeypatch.setattr(reconcile_cli, "Tail", lambda *_: look)
+
+    first, *rest = reconcile_cli.silence(CONFIG, "shop", 5).splitlines()
+
+    assert first.startswith("no publisher of shop has answered within 5 s")
+    assert rest == ["its open incident:  channel_down  HTTP 503?[2J"]
