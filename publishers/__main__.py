@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 from schemas.cluster import ClusterError, check
 from schemas.config import ConfigError, Secrets, config_path, load
@@ -58,7 +59,7 @@ def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         from publishers import reconcile_cli
 
         reconcile_cli.add_arguments(back)
-        back.set_defaults(run=lambda args: reconcile_cli.run(args, *_configured(args)))
+        back.set_defaults(run=lambda args: reconcile_cli.run(args, *_commanded(args)))
     take = commands.add_parser("adopt", help="take a channel's numbers as the first levels")
     if "adopt" in argv[:1]:
         from publishers import adopt_cli
@@ -88,10 +89,17 @@ def _scale(given: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _configured(args: argparse.Namespace) -> tuple[Config, Channel]:
+def _commanded(args: argparse.Namespace) -> tuple[Config, Channel]:
+    """Return what a command needs that a running publisher carries out."""
+    from publishers.commands import configuration
+
+    return _configured(args, configuration)
+
+
+def _configured(args: argparse.Namespace, read: Callable[[Path], Config] = load) -> tuple[Config, Channel]:
     from publishers.channels import KINDS
 
-    config = load(config_path(args.config, os.environ))
+    config = read(config_path(args.config, os.environ))
     try:
         channel = config.channel(args.channel)
     except KeyError:
@@ -126,7 +134,7 @@ def _run(args: argparse.Namespace) -> int:
 def _command(args: argparse.Namespace) -> int:
     from publishers.commands import BY_SKU, UnsentError, send
 
-    what, (config, channel) = Command(args.what), _configured(args)
+    what, (config, channel) = Command(args.what), _commanded(args)
     if args.sku is not None and what not in BY_SKU:
         raise ConfigError(f"nothing was sent: {what} is of the whole channel, leave out --sku")
     try:

@@ -6,14 +6,17 @@ folds them, after the configuration's `mode`.  The topic keeps 7 days, what shal
 The others are executed once: their position is committed with the records that they caused.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from publishers.watch import LIVE
 from schemas.channel_records import PublisherCommand
 from schemas.cluster import ClusterError, now_ms
 from schemas.codec import WireError, encode
-from schemas.config import ConfigError
+from schemas.config import ConfigError, load
 from schemas.events import Headers, headers
 from schemas.logs import LIBRARY
 from schemas.settings import Config
@@ -44,6 +47,24 @@ Advance = Callable[[int], None]
 
 class UnsentError(Exception):
     """Kafka did not take the command; nothing will happen."""
+
+
+def configuration(path: Path) -> Config:
+    """
+    Return the configuration of a command that is carried out by a running publisher; raises `ConfigError`.
+
+    That publisher refuses a wrong rule and goes on; nobody must be kept from stopping it by the same fault.  So faults
+    in what a publisher takes up while it runs are only said.
+    """
+    try:
+        return load(path)
+    except ConfigError as fault:
+        try:
+            config = load(path, without=LIVE)
+        except ConfigError:
+            raise fault from None
+        sys.stderr.write(f"{fault}\nThe publishers refuse that file and go on by the older one.\n")
+        return config
 
 
 def send(config: Config, channel: str, command: Command, sku: str | None, actor: str, reason: str = "") -> int:

@@ -18,14 +18,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from publishers.channels import KINDS
-from publishers.commands import Advance, UnsentError, send_all
+from publishers.commands import Advance, UnsentError, configuration, send_all
 from publishers.dlq import UNSENT, Dead, Wish, beside, dead, duration, story, text, wanted
 from publishers.fold import DISCARDED
 from publishers.tail import Tail, unanswered
 from schemas.channel_records import ChannelLevel, PublisherCommand, SyncLog
 from schemas.cluster import now_ms
 from schemas.codec import encode
-from schemas.config import Config, ConfigError, config_path, load
+from schemas.config import Config, ConfigError, config_path
 from schemas.topics import SYNC_LOG, channel_level
 from schemas.words import Command, Reason
 
@@ -74,7 +74,7 @@ def _duration(given: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command and return its exit code; raises `ConfigError`, and `ClusterError` where a topic is missing."""
-    config = load(config_path(args.config, os.environ))
+    config = configuration(config_path(args.config, os.environ))
     channels = _channels(config, args.channel)
     try:
         found = [*_read(config, channels)]

@@ -7,7 +7,7 @@ Nothing else in the project reads the environment.
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -40,14 +40,26 @@ def config_path(argument: str | None, environ: Mapping[str, str]) -> Path:
     return Path(chosen)
 
 
-def load(path: Path) -> Config:
-    """Read and check a deployment's file; raises `ConfigError` with every fault in it."""
+def load(path: Path, without: Collection[str] = ()) -> Config:
+    """
+    Read and check a deployment's file; raises `ConfigError` with every fault in it.
+
+    What its channels say of the settings `without` is left out, right or wrong.
+    """
     try:
-        return _with_files(parse(tomllib.loads(path.read_text(encoding="utf-8"))))
+        return _with_files(parse(_shorn(tomllib.loads(path.read_text(encoding="utf-8")), without)))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
     except ConfigError as error:
         raise ConfigError(f"{path}:\n{error}") from None
+
+
+def _shorn(data: dict[str, Any], without: Collection[str]) -> dict[str, Any]:
+    channels = data.get("channels")
+    for channel in channels if isinstance(channels, list) else ():
+        for name in {*without}.intersection(channel if isinstance(channel, dict) else ()):
+            del channel[name]
+    return data
 
 
 def _with_files(config: Config) -> Config:

@@ -205,3 +205,56 @@ def test_who_gets_no_answer_is_told_what_may_keep_the_publisher(monkeypatch: pyt
 
     assert first.startswith("no publisher of shop has answered within 5 s")
     assert rest == ["its open incident:  channel_down  HTTP 503?[2J"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["command", "shop", "stop"], 1, "the command was not written: no answer from Kafka"),
+        (["dlq", "list"], 3, "Kafka cannot be asked"),
+        (["reconcile", "shop"], 2, "Kafka cannot be asked"),
+    ],
+)
+def test_a_rule_that_is_refused_keeps_nobody_from_stopping_the_channel(
+    words: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The publisher goes on by the older rules: the fault is named, and Kafka asked all the same."""
+    monkeypatch.setattr(commands, "METADATA_S", 0.2)
+    monkeypatch.setattr("publishers.tail.METADATA_S", 0.2)
+    path = tmp_path / "config.toml"
+    path.write_text(SHOP + "rules = { buffer = -1 }\nbrake_percent = 101\n")
+
+    assert main([*words, "--config", str(path)]) == code
+    heard = capsys.readouterr().err
+    assert "rules.buffer: -1 is not between" in heard
+    assert "brake_percent: 101 is not between" in heard
+    assert said in heard
+
+
+@pytest.mark.parametrize("text", ["channels = 3\n", "channels = [3]\n", "[kafka]\nbootstrap = 3\n", "x ="])
+def test_a_file_of_any_other_shape_is_said(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence, exit code 2, no traceback."""
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+
+    assert main(["command", "shop", "stop", "--config", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(str(path))
+
+
+@pytest.mark.parametrize("words", [["run", "shop"], ["adopt", "shop"], ["command", "shop", "stop"]])
+def test_any_other_fault_keeps_every_command_back(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With all that is wrong in one message, and by what the configuration says itself: exit code 2."""
+    path = tmp_path / "config.toml"
+    path.write_text(SHOP + "rules = { buffer = -1 }\nlocation = 7\n")
+
+    assert main([*words, "--config", str(path)]) == 2
+    heard = capsys.readouterr().err
+    assert "rules.buffer: -1 is not between" in heard
+    assert "location" in heard
