@@ -139,6 +139,15 @@ def test_memory_stays_bounded_under_endless_changes() -> None:
     assert queue.places() <= 4 * (1 + LOOK) + 3
 
 
+def test_so_it_does_while_nobody_asks_what_is_due() -> None:
+    """A SKU waits for its ladder and sells on and on: each sale leaves two void places until they are swept."""
+    queue = WorkQueue()
+    for n in range(8 * LOOK):
+        queue.offer("a", 1 + n % 2, since=0, due=60_000)
+    assert queue.places() <= 3 * LOOK
+    assert order(queue, 60_000) == ["a"]
+
+
 def test_so_it_does_with_many_that_are_pending_and_all_change_again_and_again() -> None:
     """A million that wait take five places each at most, however often each of them has changed."""
     queue, many = WorkQueue(), 1_500
@@ -235,6 +244,17 @@ def test_mates_are_looked_for_beside_the_sku_that_they_go_with() -> None:
         taken = order(queue, 20_000, limit=1)
     assert taken == ["calm0"]
     assert [sku for sku, _ in queue.mates(20_000, 3, lambda sku: "calm" in sku)] == ["calm1", "calm2", "calm3"]
+
+
+def test_mates_of_two_lines_are_no_more_than_a_call_holds() -> None:
+    """First those of the same danger, then the most urgent, and together as many as were asked for."""
+    queue = WorkQueue()
+    for n in range(3):
+        queue.offer(f"calm{n}", 9, since=0)
+    for n in range(9):
+        queue.offer(f"hot{n}", HOT, since=0)
+    assert queue.take(0, 1, lambda sku: "calm" in sku) == [("calm0", 0)]
+    assert [sku for sku, _ in queue.mates(0, 4, everything)] == ["calm1", "calm2", "hot0", "hot1"]
 
 
 def test_mates_take_nobodys_turn() -> None:
