@@ -1,7 +1,9 @@
 """One real Kafka and one real PostgreSQL for each process of a run, started when its first test asks for them."""
 
 import asyncio
+import contextlib
 import logging
+import os
 import secrets
 import sys
 import time
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from compose.runner.kafka import Kafka
     from compose.runner.postgres import Postgres
     from compose.runner.processes import Supervisor
+    from tests.standin import StandIn
 
 # How long an example takes is the machine's affair: benches measure, tests do not.
 settings.register_profile("untimed", deadline=None)
@@ -29,7 +32,13 @@ settings.load_profile("untimed")
 
 T = TypeVar("T")
 
-POLL_S = 0.02
+TRUSTS_NOBODY = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+"""
+For processes that meet nobody but this machine's plain listeners: reading the system's authorities, which aiohttp does
+when it is imported, is a tenth of their start.  An authority that a configuration names is read all the same.
+"""
+
+POLL_S, POLL_MAX_S = 0.02, 0.2
 EVENTUALLY_S = 20.0
 
 
@@ -158,7 +167,9 @@ def swept(prefixes: list[tuple[str, str]]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def config_file(kafka: "Kafka", run_folder: Path, prefixes: list[tuple[str, str]]) -> ConfigFile:
     """Return a maker of configuration files: each has its own prefix, so tests share the broker and nothing else."""
-    from compose.runner.deployment import create_topics, write_config
+    from compose.runner.deployment import write_config
+    from schemas.cluster import create, settled
+    from schemas.config import load
 
     def make(
         channels: Sequence[Mapping[str, object]] = (),
@@ -173,7 +184,9 @@ def config_file(kafka: "Kafka", run_folder: Path, prefixes: list[tuple[str, str]
         write_config(path, bootstrap=kafka.bootstrap, channels=channels, sections=merged)
         prefixes.append((kafka.bootstrap, prefix))
         if topics:
-            create_topics(path)
+            config = load(path)
+            create(config)
+            assert not settled(config)
         return path
 
     return make
@@ -203,7 +216,7 @@ def service(supervisor: "Supervisor") -> Iterator[Service]:
         ready_s: float = 60.0,
     ) -> "Child":
         unique = f"{name}-{secrets.token_hex(3)}"
-        child = supervisor.start(unique, argv, env=env, ready=ready, ready_s=ready_s)
+        child = supervisor.start(unique, argv, env={**TRUSTS_NOBODY, **(env or {})}, ready=ready, ready_s=ready_s)
         started.append(child)
         return child
 
@@ -214,11 +227,37 @@ def service(supervisor: "Supervisor") -> Iterator[Service]:
         child.stop()
 
 
+class StandInOf(Protocol):
+    """Open a stand-in channel for one test."""
+
+    def __call__(self, kind: str, name: str = "shop", *, webhook: str, token: str, seed: int = 0) -> "StandIn":
+        """Serve it on a free port."""
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandInOf]:
+    """Yield what opens stand-in channels for one test: ask for it before `service`, whose processes call them."""
+    from tests.standin import StandIn
+
+    with contextlib.ExitStack() as opened:
+
+        def start(kind: str, name: str = "shop", *, webhook: str, token: str, seed: int = 0) -> StandIn:
+            made = StandIn(kind, name, webhook=webhook, token=token, seed=seed)
+            return opened.enter_context(contextlib.closing(made))
+
+        yield start
+
+
 class Eventually(Protocol):
     """Poll with a deadline."""
 
     def __call__(self, look: Callable[[], T], timeout_s: float = ...) -> T:
         """Return the first truthy value of `look`, or fail with the last one."""
+
+
+def pause(look_s: float) -> float:
+    """Return how long to wait after a look: a whole topic that is read again at once keeps its writer from the core."""
+    return max(POLL_S, min(look_s, POLL_MAX_S))
 
 
 class EventuallyAsync(Protocol):
@@ -233,11 +272,12 @@ def eventually() -> Eventually:
     """Return a function that polls until a look is truthy, with a deadline in seconds."""
 
     def poll(look: Callable[[], T], timeout_s: float = EVENTUALLY_S) -> T:
-        deadline = time.monotonic() + timeout_s
+        deadline = (began := time.monotonic()) + timeout_s
         while not (value := look()):
-            if time.monotonic() > deadline:
+            if (looked := time.monotonic()) > deadline:
                 pytest.fail(f"not within {timeout_s:g} s; the last value was {value!r}")
-            time.sleep(POLL_S)
+            time.sleep(pause(looked - began))
+            began = time.monotonic()
         return value
 
     return poll
@@ -248,11 +288,12 @@ def eventually_async() -> EventuallyAsync:
     """Return the same for a coroutine function; the event loop goes on meanwhile."""
 
     async def poll(look: Callable[[], Awaitable[T]], timeout_s: float = EVENTUALLY_S) -> T:
-        deadline = time.monotonic() + timeout_s
+        deadline = (began := time.monotonic()) + timeout_s
         while not (value := await look()):
-            if time.monotonic() > deadline:
+            if (looked := time.monotonic()) > deadline:
                 pytest.fail(f"not within {timeout_s:g} s; the last value was {value!r}")
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(pause(looked - began))
+            began = time.monotonic()
         return value
 
     return poll

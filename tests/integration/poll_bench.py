@@ -12,10 +12,7 @@ from schemas.channel_records import Wake
 from schemas.config import load
 from tests.integration.outside import FAST, books, control, records
 
-SECRETS = {
-    "shopify": {"FAKE_TOKEN": "shpat_secret"},
-    "woocommerce": {"FAKE_TOKEN": "ck_one:cs_two"},
-}
+TOKENS = {"shopify": "shpat_secret", "woocommerce": "ck_one:cs_two"}
 ENV = {
     "LASTUNIT_SHOP_ACCESS_TOKEN": "shpat_secret",
     "LASTUNIT_SHOP_CONSUMER_KEY": "ck_one",

@@ -21,11 +21,10 @@ from schemas.cluster import now_ms
 from schemas.config import load
 from schemas.ids import listing_key
 from schemas.words import DriftAction, DriftCause, Status
+from tests.conftest import StandInOf
 from tests.integration.test_publisher import ConfigFile, Eventually, Rig, Service, http
 
 ENV = {
-    "FAKE_WEBHOOK_SECRET": "a-shared-token",
-    "FAKE_TOKEN": "client:secret:Atzr|refresh",
     "LASTUNIT_SHOP_CLIENT_ID": "client",
     "LASTUNIT_SHOP_CLIENT_SECRET": "secret",
     "LASTUNIT_SHOP_REFRESH_TOKEN": "Atzr|refresh",
@@ -102,10 +101,9 @@ class Amazon(Rig):
 
 
 @pytest.fixture
-def amazon(config_file: ConfigFile, service: Service) -> Amazon:
+def amazon(config_file: ConfigFile, stand_in: StandInOf, service: Service) -> Amazon:
     """Yield a seller whose numbers show 200 ms after they were accepted, and whose feeds take half a second."""
-    argv = (sys.executable, "-m", "compose.fakes", "--kind", "amazon", "--name", "shop")
-    fake = service("fake-amazon", *argv, env=ENV)
+    fake = stand_in("amazon", webhook="a-shared-token", token="client:secret:Atzr|refresh")
     base = f"http://{fake.address}"
     seller = http(f"{base}/_control/amazon", {"rate_scale": 1_000, "apply_delay_ms": 200, "feed_ms": 500})
     channel = {

@@ -24,7 +24,8 @@ from schemas import codec
 from schemas.config import load
 from schemas.records import OrderConfirmed, StockAdjusted
 from schemas.words import AdjustmentKind
-from tests.integration.outside import FAST, control, http
+from tests.conftest import StandInOf
+from tests.integration.outside import AT_ONCE, FAST, control, http
 from tests.processor.conftest import Hub
 
 MOTO = """
@@ -198,7 +199,7 @@ class Bench:
         first = {**settings, "name": "amazon-us", "alias": SELLER, "queues": self.urls, "queue_endpoint": sqs.url}
         self.path: Path = make([first, {**settings, "name": "amazon-eu", "alias": SECOND}])
         self.config = load(self.path)
-        self.reader = Consumer(self.config.kafka.consumer("bench", enable_partition_eof="true"))
+        self.reader = Consumer(self.config.kafka.consumer("bench", **AT_ONCE))
         self.begin = dict.fromkeys(range(self.config.kafka.partitions), OFFSET_BEGINNING)
 
     def start(self, **env: str) -> Any:
@@ -344,15 +345,10 @@ def test_half_a_key_or_no_seller_is_said_before_anything_starts(bench: Bench, se
 
 
 def test_a_polled_order_and_its_notification_are_one_line(
-    sqs: Sqs, config_file: Any, service: Any, eventually: Any
+    sqs: Sqs, config_file: Any, stand_in: StandInOf, service: Any, eventually: Any
 ) -> None:
     """Whichever comes first: the same line, the same units; a cancel that no message told of is found by the poll."""
-    fake = service(
-        "fake-amazon",
-        *(sys.executable, "-m", "compose.fakes", "--kind", "amazon", "--name", "shop"),
-        env={"FAKE_WEBHOOK_SECRET": "x", "FAKE_TOKEN": "client:secret:refresh"},
-        ready=READY,
-    )
+    fake = stand_in("amazon", webhook="x", token="client:secret:refresh")
     url = f"http://{fake.address}"
     seller = control(url, "amazon", search_delay_ms=0, rate_scale=1_000)["seller_id"]
     channel = {"name": "amazon-us", "kind": "amazon", "since": 1, "alias": seller, "marketplaces": ["ATVPDKIKX0DER"]}

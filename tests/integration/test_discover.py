@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from schemas.channel_records import Listing
 from schemas.codec import decode
 from schemas.config import load
 from schemas.topics import LISTING
+from tests.conftest import StandInOf
 from tests.integration.outside import FAST, control, messages
 
 TOKENS = {"shopify": "shpat_secret", "woocommerce": "ck_one:cs_two"}
@@ -71,7 +71,7 @@ class Bench:
 def bench(
     request: pytest.FixtureRequest,
     config_file: Callable[..., Path],
-    service: Any,
+    stand_in: StandInOf,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -79,9 +79,7 @@ def bench(
     for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     kind: str = request.param
-    argv = (sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", "shop")
-    fake = service("fake", *argv, env={"FAKE_WEBHOOK_SECRET": "hush", "FAKE_TOKEN": TOKENS[kind]})
-    url = f"http://{fake.address}"
+    url = f"http://{stand_in(kind, webhook='hush', token=TOKENS[kind]).address}"
     path = config_file([{"name": "shop", "kind": kind, "since": 1, "base_url": url, "orders_limit": FAST}])
     made = Bench(path, url, tmp_path, capsys)
     plain = [{"sku": f"TEE-{number}", "quantity": 1} for number in range(PLAIN)]

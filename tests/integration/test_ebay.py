@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from schemas.config import load
+from tests.conftest import StandInOf
 from tests.integration.outside import FAST, books, control, http, records, status
 
 TOKEN = "a-verification-token-of-32-characters-or-more"
@@ -27,7 +28,6 @@ ENV = {
     "LASTUNIT_SHOP_VERIFICATION_TOKEN": TOKEN,
     "LASTUNIT_STOCK_TOKENS": "token",
 }
-FAKE = {"FAKE_WEBHOOK_SECRET": TOKEN, "FAKE_TOKEN": "app-id:cert-id"}
 CALLS_MAX = 8
 """What a thousand forgeries may cost: a token, and a burst of unknown names."""
 
@@ -56,10 +56,8 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(config_file: Callable[..., Path], service: Any, unused_tcp_port: int) -> Deployment:
-    fake = service(
-        "fake", *(sys.executable, "-m", "compose.fakes", "--kind", "ebay", "--name", "ma8vp1jySJC"), env=FAKE
-    )
+def deployment(config_file: Callable[..., Path], stand_in: StandInOf, service: Any, unused_tcp_port: int) -> Deployment:
+    fake = stand_in("ebay", "ma8vp1jySJC", webhook=TOKEN, token="app-id:cert-id")
     ebay, address = f"http://{fake.address}", f"http://127.0.0.1:{unused_tcp_port}"
     channel = {
         "name": "shop",

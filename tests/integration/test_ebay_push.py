@@ -15,11 +15,10 @@ from schemas import channel_records, topics
 from schemas.config import load
 from schemas.ids import listing_key
 from schemas.words import Status
+from tests.conftest import StandInOf
 from tests.integration.test_publisher import ConfigFile, Eventually, Rig, Service, http
 
 ENV = {
-    "FAKE_WEBHOOK_SECRET": "a-verification-token",
-    "FAKE_TOKEN": "app-id:cert-id:the-refresh-token",
     "LASTUNIT_SHOP_CLIENT_ID": "app-id",
     "LASTUNIT_SHOP_CLIENT_SECRET": "cert-id",
 }
@@ -72,10 +71,9 @@ class Ebay(Rig):
 
 
 @pytest.fixture
-def ebay(config_file: ConfigFile, service: Service, tmp_path: Path) -> Ebay:
+def ebay(config_file: ConfigFile, stand_in: StandInOf, service: Service, tmp_path: Path) -> Ebay:
     """Return a seller whose refresh token is configured by a file."""
-    argv = (sys.executable, "-m", "compose.fakes", "--kind", "ebay", "--name", "shop")
-    fake = service("fake-ebay", *argv, env=ENV)
+    fake = stand_in("ebay", webhook="a-verification-token", token="app-id:cert-id:the-refresh-token")
     channel = {
         "name": "shop",
         "kind": "ebay",

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import StandInOf
 from tests.integration.outside import FAST, books, http
 from tests.integration.poll_bench import Bench
 
@@ -65,10 +66,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(config_file: Callable[..., Path], service: Any, eventually: Any) -> Desk:
-    env = {"FAKE_WEBHOOK_SECRET": SECRET, "FAKE_TOKEN": TOKEN}
-    fake = service("fake", sys.executable, "-m", "compose.fakes", "--kind", "etsy", "--name", "shop", env=env)
-    base_url = f"http://{fake.address}"
+def desk(config_file: Callable[..., Path], stand_in: StandInOf, service: Any, eventually: Any) -> Desk:
+    base_url = f"http://{stand_in('etsy', webhook=SECRET, token=TOKEN).address}"
     channel = {
         "name": "shop",
         "kind": "etsy",

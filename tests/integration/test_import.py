@@ -20,6 +20,7 @@ from schemas.partition import partition_of
 from schemas.records import Cause, OrderOutcome, StockAdjusted, StockLevel
 from schemas.topics import LISTING, ORDER_OUTCOME, STOCK_ADJUSTED, STOCK_LEVEL
 from schemas.words import CauseKind, Policy, Result
+from tests.integration.outside import AT_ONCE
 
 CHANNELS = (
     {"name": "shop", "kind": "shopify", "since": 1},
@@ -65,7 +66,7 @@ class Bench:
     def read(self, topic: str) -> list[tuple[int, bytes, bytes | None]]:
         """Return everything in a topic, by partition."""
         name = self.config.kafka.topic(topic)
-        consumer = Consumer(self.config.kafka.consumer("check", enable_partition_eof="true"))
+        consumer = Consumer(self.config.kafka.consumer("check", **AT_ONCE))
         found: list[tuple[int, bytes, bytes | None]] = []
         consumer.assign([TopicPartition(name, part, OFFSET_BEGINNING) for part in range(self.config.kafka.partitions)])
         ends = 0

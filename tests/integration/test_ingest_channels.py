@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.config import load
+from tests.conftest import StandInOf
 from tests.integration.outside import books, control, records
 
 SECRETS = {"shopify": "hush", "woocommerce": "hush", "generic": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
@@ -34,15 +35,13 @@ class Shop:
 
 @pytest.mark.parametrize("kind", sorted(SECRETS))
 def test_what_ingest_says_a_line_holds_is_what_the_channel_says(
-    kind: str, config_file: Any, service: Any, eventually: Any
+    kind: str, config_file: Any, stand_in: StandInOf, service: Any, eventually: Any
 ) -> None:
     """Sales, duplicates, cancels and refunds with and without restock: the newest record of each line is the truth."""
     path = config_file([{"name": "acme", "kind": kind, "since": 1}])
     env = {"LASTUNIT_ACME_WEBHOOK_SECRETS": SECRETS[kind], "LASTUNIT_STOCK_TOKENS": "t"}
     web = service("ingest", sys.executable, "-m", "ingest", "serve", "--config", str(path), env=env)
-    told = {"FAKE_WEBHOOK_SECRET": SECRETS[kind], "FAKE_TOKEN": "ck_1:cs_1"}
-    fake = service("fake", sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", "acme", env=told)
-    shop = Shop(fake.address)
+    shop = Shop(stand_in(kind, "acme", webhook=SECRETS[kind], token="ck_1:cs_1").address)
     shop.tell("catalogue", products=[{"sku": sku, "quantity": 100} for sku in ("TEE", "größe 44", "MUG")])
     active = shop.tell("webhook", url=f"http://{web.address}/webhooks/acme/order", time_scale=0.001)
     assert active["active"]

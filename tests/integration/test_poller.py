@@ -13,19 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.conftest import StandInOf
 from tests.integration.outside import http
-from tests.integration.poll_bench import ENV, SECRETS, Bench, settings
+from tests.integration.poll_bench import ENV, TOKENS, Bench, settings
 
 
 @pytest.fixture(params=["shopify", "woocommerce"])
-def bench(request: pytest.FixtureRequest, config_file: Callable[..., Path], service: Any) -> Bench:
+def bench(request: pytest.FixtureRequest, config_file: Callable[..., Path], stand_in: StandInOf, service: Any) -> Bench:
     kind: str = request.param
-    fake = service(
-        "fake",
-        *(sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", "shop"),
-        env={"FAKE_WEBHOOK_SECRET": "hush", **SECRETS[kind]},
-    )
-    base_url = f"http://{fake.address}"
+    base_url = f"http://{stand_in(kind, webhook='hush', token=TOKENS[kind]).address}"
     since = int(time.time() * 1000) - 3_600_000
     made = Bench(config_file([settings(kind, base_url, since)]), base_url, service)
     made.control("catalogue", products=[{"sku": f"TEE-{i}", "quantity": 10_000} for i in range(130)])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import StandInOf
 from tests.integration.outside import books
 from tests.integration.poll_bench import Bench, settings
 
@@ -90,13 +91,10 @@ def switch_off(bench: Bench, eventually: Any) -> None:
 
 
 @pytest.fixture
-def shops(config_file: Callable[..., Path], service: Any) -> list[Bench]:
+def shops(config_file: Callable[..., Path], stand_in: StandInOf, service: Any) -> list[Bench]:
     """Return a shop of each kind, all in one deployment, with ingest and the processor at work."""
-    urls = []
-    for kind in KINDS:
-        told = {"FAKE_WEBHOOK_SECRET": "hush", "FAKE_TOKEN": TOKENS[kind]}
-        command = (sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", kind, "--seed", "11")
-        urls.append(f"http://{service('fake', *command, env=told).address}")
+    fakes = [stand_in(kind, kind, webhook="hush", token=TOKENS[kind], seed=11) for kind in KINDS]
+    urls = [f"http://{fake.address}" for fake in fakes]
     since = int(time.time() * 1000) - 3_600_000
     path = config_file([settings(kind, url, since, kind) for kind, url in zip(KINDS, urls, strict=True)])
     service("processor", sys.executable, "-m", "processor", "--config", str(path), env=ENV)

@@ -26,10 +26,13 @@ from schemas.codec import Record, decode, encode
 from schemas.config import load
 from schemas.ids import listing_key
 from schemas.settings import Config
+from tests.conftest import StandInOf
+from tests.integration.outside import AT_ONCE
+from tests.standin import StandIn
 
 LOCATION = "gid://shopify/Location/24826418"
+WEBHOOKS = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 ENV = {
-    "FAKE_WEBHOOK_SECRET": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0",
     "LASTUNIT_SHOP_ACCESS_TOKEN": "shpat_test",
     "LASTUNIT_SHOP_CONSUMER_KEY": "ck_test",
     "LASTUNIT_SHOP_CONSUMER_SECRET": "cs_test",
@@ -75,7 +78,7 @@ class Rig:
     """One channel: its stand-in, its configuration, and the means to write levels and read what came of them."""
 
     kind: str
-    fake: Child
+    fake: StandIn
     path: Path
     config: Config
     service: Service
@@ -183,7 +186,7 @@ class Rig:
 
     def read(self, name: str, kind: type[Any]) -> list[Any]:
         """Return all committed records of a topic, partition by partition."""
-        settings = self.config.kafka.consumer("test-reader", enable_partition_eof="true")
+        settings = self.config.kafka.consumer("test-reader", **AT_ONCE)
         consumer, found, ended = Consumer(settings), [], 0
         real = self.config.kafka.topic(name)
         partitions = consumer.list_topics(real, timeout=10).topics[real].partitions
@@ -221,12 +224,11 @@ RigOf = Callable[..., Rig]
 
 
 @pytest.fixture
-def rig_of(config_file: ConfigFile, service: Service) -> RigOf:
+def rig_of(config_file: ConfigFile, stand_in: StandInOf, service: Service) -> RigOf:
     """Return a maker of rigs: a stand-in of a kind and a configuration that points at it."""
 
     def make(kind: str, **settings: object) -> Rig:
-        argv = (sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", "shop")
-        fake = service(f"fake-{kind}", *argv, env={**ENV, "FAKE_TOKEN": TOKENS[kind]})
+        fake = stand_in(kind, webhook=WEBHOOKS, token=TOKENS[kind])
         channel = {
             "name": "shop",
             "kind": kind,
@@ -296,12 +298,13 @@ def test_a_kill_in_the_middle_of_a_thousand_skus_forgets_none(kind: str, rig_of:
     rig.catalogue([{"sku": sku} for sku in skus])
     wanted = {sku: 1 + n for n, sku in enumerate(skus)}
     rig.levels(wanted)
-    rig.control("faults", {"latency_ms": 150})
+    rig.control("faults", {"latency_ms": 400})
     publisher = rig.start("--instance", "a")
     eventually(lambda: len(rig.pushes()) >= 200)
     publisher.kill()
     before = rig.pushes()
     assert len(before) < len(skus)
+    rig.control("faults", {"clear": True})
     rig.start("--instance", "a")
     eventually(lambda: rig.shows() == wanted, timeout_s=40)
     eventually(lambda: {r.status for r in rig.observed().values()} == {words.Status.IN_STEP})

@@ -21,6 +21,7 @@ from schemas.config import Config, load
 from schemas.records import OrderConfirmed, StockAdjusted
 from schemas.topics import ORDER_CONFIRMED, ORDER_OUTCOME, STOCK_ADJUSTED, STOCK_DEADLETTER, STOCK_LEVEL
 from schemas.words import AdjustmentKind
+from tests.integration.outside import AT_ONCE
 
 CHANNEL = {"name": "shop", "kind": "generic", "since": 0}
 NOW = int(time.time() * 1000)
@@ -35,7 +36,12 @@ class Shop:
         self.eventually = eventually
         self._service = service
         self._producer = Producer(self.config.kafka.producer(linger_ms=2))
+        self._group = Consumer(self.config.kafka.consumer("processor"))  # asks for positions, is no member
         self._seen = 0
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        self._group.close()
 
     def order(self, sku: str, number: int, qty: int = 1, revision: int = 1) -> None:
         """Confirm an order line."""
@@ -94,9 +100,7 @@ class Shop:
         name, count = self.config.kafka.topic(topic), self.config.kafka.partitions
         found: list[Any] = []
         ended = 0
-        with contextlib.closing(
-            Consumer(self.config.kafka.consumer("reader", enable_partition_eof="true"))
-        ) as consumer:
+        with contextlib.closing(Consumer(self.config.kafka.consumer("reader", **AT_ONCE))) as consumer:
             consumer.assign([TopicPartition(name, partition, 0) for partition in range(count)])
             while ended < count:
                 message = consumer.poll(10)
@@ -123,8 +127,7 @@ class Shop:
         """Return the group's positions."""
         names = (ORDER_CONFIRMED, STOCK_ADJUSTED)
         parts = [TopicPartition(self.config.kafka.topic(n), p) for n in names for p in range(self.count)]
-        with contextlib.closing(Consumer(self.config.kafka.consumer("processor"))) as consumer:
-            return {(tp.topic, tp.partition): tp.offset for tp in consumer.committed(parts, timeout=20)}
+        return {(tp.topic, tp.partition): tp.offset for tp in self._group.committed(parts, timeout=20)}
 
     @property
     def count(self) -> int:
@@ -133,12 +136,9 @@ class Shop:
 
     def settled(self) -> bool:
         """Whether everything that was produced is decided."""
-        with (
-            contextlib.suppress(KafkaException),  # the coordinator of a young cluster may still be loading
-            contextlib.closing(Consumer(self.config.kafka.consumer("ends"))) as consumer,
-        ):
+        with contextlib.suppress(KafkaException):  # the coordinator of a young cluster may still be loading
             return all(
-                consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1] == max(position, 0)
+                self._group.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1] == max(position, 0)
                 for (topic, partition), position in self.positions().items()
             )
         return False
@@ -162,10 +162,11 @@ def processor(store: str, tmp_path: Path) -> dict[str, object]:
 
 
 @pytest.fixture
-def shop(config_file: Any, service: Any, eventually: Any, processor: dict[str, object]) -> Shop:
-    """Return a deployment with topics of its own and short sessions."""
+def shop(config_file: Any, service: Any, eventually: Any, processor: dict[str, object]) -> Iterator[Shop]:
+    """Yield a deployment with topics of its own and short sessions."""
     path = config_file([CHANNEL], {"processor": processor})
-    return Shop(path, service, eventually)
+    with contextlib.closing(Shop(path, service, eventually)) as made:
+        yield made
 
 
 @pytest.fixture
