@@ -150,13 +150,10 @@ class Tasks:
         return self.book.levels[observed.sku].version > told_version(observed)
 
     def moved(self, sku: str, waits: int) -> int:
-        """
-        Return when what a SKU is to be told changed: its level, or what made it wait where it was told that level.
-
-        A buffer that grows, or a number that somebody edits by hand, comes days after the level's last change.
-        """
+        """Return when what a SKU is to be told changed: its level, or (known since) a rule or the channel's number."""
         level, observed = self.book.levels[sku], self.book.observed.get(sku)
-        return level.updated_at if observed is None or self._newer(observed) else max(waits, level.updated_at)
+        seen = observed is not None and (observed.at >= level.updated_at or not self._newer(observed))
+        return max(waits, level.updated_at) if seen else level.updated_at
 
     def _others(self, dead: ChannelLevel, rows: Sequence[Row]) -> bool:
         """Return whether there are rows of other listings than those that a dead SKU has died of."""

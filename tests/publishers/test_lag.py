@@ -62,3 +62,21 @@ def test_a_level_that_fails_and_is_told_again_is_late_from_its_change_on(bench_o
     tell(bench, metrics)
 
     assert seconds(metrics) == (bench.now - level.updated_at) / 1_000
+
+
+def test_the_channel_s_own_sale_makes_no_later_rule_late(bench_of: Any) -> None:
+    """Its level was never told, because the channel had lowered the number by itself."""
+    bench, metrics = bench_of("woocommerce", {"A": 9}), Metrics("shop")
+    bench.level("A", 8)
+    tell(bench, metrics)
+    bench.now += TEN_MIN // 2
+    bench.shop.numbers["A"] = 7
+    bench.ordered("A", 7, 1, ordered_at=bench.now - 100)
+    bench.outcome("A", 1, ordered_at=bench.now - 100)
+    assert bench.work() == 0
+    bench.now += TEN_MIN
+    channel = Channel(name="shop", kind=Kind.WOOCOMMERCE, since=0, rules=Rules(buffer=1), reconcile_every_ms=0)
+    bench.controller.rules(channel, bench.now)
+    tell(bench, metrics)
+
+    assert seconds(metrics) == 1 + 1
