@@ -14,6 +14,7 @@ from publishers.kind import Kind, shared
 from publishers.push import Row
 from publishers.rules import PERCENT, number, offered, target
 from publishers.sales import Sales
+from publishers.standing import Standing
 from publishers.trail import Trail
 from schemas.channel_records import ChannelLevel, Listing, Shown
 from schemas.records import StockLevel
@@ -38,10 +39,6 @@ def believed(shown: Shown) -> int | None:
 def confirmed(shown: Shown) -> int | None:
     """Return the number that a listing surely shows; None while a call about it is open or not applied."""
     return shown.shown if shown.request_id is None and shown.accepted_at is None else None
-
-
-def _in_force(places: dict[int, Listing]) -> Listing | None:
-    return next(reversed(places.values()), None)
 
 
 class Book:
@@ -71,7 +68,7 @@ class Book:
         self._marks: deque[tuple[int, int]] = deque()
         self._through = 0
         self.rules_for = rules_for
-        self._places: dict[str, dict[int, Listing]] = {}
+        self._standing = Standing()
         self._groups: dict[str, dict[str, str]] = {}
         self._own: dict[str, StockLevel] = {}
 
@@ -106,15 +103,9 @@ class Book:
         """
         Take up a listing or (None) its end; returns the SKUs whose rows may differ now.
 
-        A listing whose SKU changes moves to that SKU's partition and is ended in its old one.  The two records come in
-        any order, so an end counts for its own partition only; while two stand, the one that came last is in force.
+        Ends count by partition (`publishers.standing`).  A SKU without a listing has no entry in `listings`.
         """
-        places = self._places.setdefault(listing_id, {})
-        before = _in_force(places)
-        places.pop(partition, None)
-        if listing is not None:
-            places[partition] = listing
-        after = _in_force(places)
+        before, after = self._standing.take(listing_id, listing, partition)
         if before is not None:
             self.listings[before.sku].pop(listing_id)
             self._regroup(before, None)
@@ -126,21 +117,25 @@ class Book:
         skus = {found.sku for found in (before, after) if found is not None}
         for sku in skus:
             self._remake(sku)
+            if not self.listings.get(sku):
+                self.listings.pop(sku, None)
         return skus
 
     def sku_of(self, listing_id: str) -> str | None:
         """Return which SKU a listing sells, None where it is not known."""
-        found = _in_force(self._places.get(listing_id, {}))
+        found = self._standing.of(listing_id)
         return found.sku if found else None
 
     def _regroup(self, listing: Listing, sku: str | None) -> None:
         """Keep who stands in which group, where a kind's calls are serial by group."""
         if not self.kind.SERIAL:
             return
-        members = self._groups.setdefault(self.kind.group(listing), {})
+        members = self._groups.pop(self.kind.group(listing), {})
         members.pop(listing.listing_id, None)
         if sku is not None:
             members[listing.listing_id] = sku
+        if members:
+            self._groups[self.kind.group(listing)] = members
 
     def siblings(self, listing: Listing) -> Mapping[str, str]:
         """Return the SKUs by listing id of the group that a listing of a serial kind stands in."""

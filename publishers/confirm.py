@@ -104,6 +104,11 @@ class Confirmations:
         if shown.request_id is None and shown.shown == shown.sent and shown.shown_at is not None:
             self.applied.append(max(0, shown.shown_at - accepted_at))
 
+    def end(self, place: Place) -> None:
+        """Wait no more for the number of a listing that has ended."""
+        self._accepted.pop(place, None)
+        self.agenda.drop(place)
+
     def later(self, place: Place, now: int) -> None:
         """Look again at what does not show yet: after as long as it has taken so far, within bounds."""
         accepted_at = self._accepted.get(place)

@@ -12,6 +12,7 @@ from itertools import islice
 from publishers import push
 from publishers.book import Book
 from publishers.calling import IDLE_MS, Calling
+from publishers.ended import forget
 from publishers.findings import asked
 from publishers.flags import note_moved, note_retired
 from publishers.hearing import Hearing
@@ -86,6 +87,8 @@ class Controller:
         One that sells another SKU than before, or comes back, shows what nobody knows: its record here is an old one.
         """
         before, skus = self.book.sku_of(listing_id), self.book.put_listing(listing_id, record, partition)
+        for one in skus:
+            forget(self.tasks, one, listing_id)
         if self.active:
             if (sku := self.book.sku_of(listing_id)) not in (None, before):
                 self.book.unknown.add((sku, listing_id))

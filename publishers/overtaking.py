@@ -28,6 +28,10 @@ class Overtaking:
         if call.purpose is Purpose.BULK:
             self.fed.difference_update(call.since)
 
+    def leave(self, sku: str) -> None:
+        """Take up that nobody is told a SKU any more."""
+        self._told.discard(sku)
+
     def __contains__(self, sku: str) -> bool:
         """Return whether a SKU has been told, or is being told, since it went into a bulk."""
         return sku in self._told

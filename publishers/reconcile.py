@@ -145,6 +145,7 @@ class Reconciler:
 
     def _forget(self, place: Place) -> None:
         self.inspection.cases.pop(place, None)
+        self.book.trail.end(place)
         if self.inspection.run is not None:
             self.inspection.run.open.discard(place)
 

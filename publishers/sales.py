@@ -56,6 +56,15 @@ class Sales:
             kept[OLDER] = kept.get(OLDER, 0) + kept.pop(oldest)
         return True
 
+    def end(self, sku: str) -> None:
+        """Forget a SKU that this channel does not sell any more."""
+        self._open.pop(sku, None)
+        self._settled.pop(sku, None)
+
+    def __len__(self) -> int:
+        """Return of how many SKUs sales are remembered."""
+        return len(self._open.keys() | self._settled.keys())
+
     def sold(self, sku: str, version: int = 0) -> int:
         """Return the units sold since the last confirmed number, and after that version of the level."""
         known = self._open.get(sku, {}).items()

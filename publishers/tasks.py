@@ -11,7 +11,7 @@ from publishers.demand import Demand
 from publishers.overtaking import Overtaking
 from publishers.push import Accepted, ChannelDown, Delivered, Retry, Row, Shows, Stale, Verdict
 from publishers.queue import WorkQueue
-from publishers.refusals import Refusals
+from publishers.refusals import STALE_MAX, Refusals
 from publishers.urgency import HOT
 from publishers.work import Call, Out, Purpose, Setup
 from schemas.channel_records import ChannelLevel, Listing, Shown
@@ -21,8 +21,6 @@ INTENT_MARGIN_MS = 500
 """How much older than the call timeout an open intent must be before a new owner tells its SKU again."""
 CLIMB = 500
 """Most rungs that are taken at once while the circuit is open."""
-STALE_MAX = 5
-"""How often in a row a listing may show another number than expected before it costs an attempt."""
 
 
 class Tasks:
@@ -42,8 +40,7 @@ class Tasks:
         self.groups: set[str] = set()
         self.refusals = Refusals()
         self.haste = ladder.Haste()
-        self._not_before: dict[str, int] = {}
-        self._stale: dict[tuple[str, str], int] = {}
+        self.not_before: dict[str, int] = {}
         self._comeback = Comeback()
         self._began, self._theirs = 0, set[str | None]()
 
@@ -68,7 +65,7 @@ class Tasks:
 
     def postpone(self, sku: str, since: int, until: int, now: int) -> None:
         """Put a SKU back whose listing has used up a limit of its own."""
-        self._not_before[sku] = until
+        self.not_before[sku] = until
         self.touch(sku, now, since=since)
 
     def index(self, now: int) -> None:
@@ -105,16 +102,11 @@ class Tasks:
         self.refusals.note(row, verdict)
         if isinstance(verdict, Shows | Delivered | Accepted):
             self.book.unknown.discard(place)
-        if isinstance(verdict, Delivered):
-            self._stale.pop(place, None)
         if not isinstance(verdict, Stale):
             return verdict
         self.book.unknown.add(place)
-        self._stale[place] = self._stale.get(place, 0) + 1
-        if self._stale[place] < STALE_MAX:
-            return verdict
-        del self._stale[place]
-        return Retry(f"another number than expected {STALE_MAX} times in a row")
+        often = self.refusals.again(place)
+        return Retry(f"another number than expected {STALE_MAX} times in a row") if often else verdict
 
     def touch(self, sku: str, now: int, *, at_once: bool = False, since: int | None = None) -> None:
         """Put a SKU into the queue or take it out, as the difference says; `at_once` waits for no ladder."""
@@ -137,8 +129,8 @@ class Tasks:
         if at_once:
             self.haste.hurry(observed, rows)
         due = 0 if observed is None else self._due(observed, rows)
-        if (later := self._not_before.pop(sku, 0)) > now:
-            self._not_before[sku] = later
+        if (later := self.not_before.pop(sku, 0)) > now:
+            self.not_before[sku] = later
             due = max(due, later)
         urgency = max(self.demand.danger(row, self.book.levels[sku], now) for row in rows)
         if sku in self.overtaking.fed and urgency < HOT and all(row.quantity > 0 for row in rows):
@@ -207,8 +199,7 @@ class Tasks:
             observed = self.book.observed.get(sku)
             if observed is not None and observed.status is Status.DEAD:
                 self.revive(observed, why, now)
-            if sku in self.book.listings:
-                self.touch(sku, now, at_once=True)
+            self.touch(sku, now, at_once=True)
 
     def channel_is_back(self, now: int, *, outage: bool) -> None:
         """Try again at once what failed only because the channel was down; `outage` is what `Comeback.again` takes."""

@@ -59,6 +59,10 @@ class Memory:
         if place in self._told:
             self._told[place] = replace(self._told[place], seen=True)
 
+    def end(self, place: Place) -> None:
+        """Forget a listing that has ended."""
+        self._told.pop(place, None)
+
     def __len__(self) -> int:
         """Return of how many listings anything is remembered."""
         return len(self._told)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from publishers.confirm import Confirmations
-from publishers.told import Memory
+from publishers.told import Memory, Place
 from schemas.channel_records import ChannelLevel, Shown
 
 NEVER = Shown()
@@ -18,6 +18,11 @@ class Trail:
         self.undos: dict[str, str] = {}
         """By listing which SKU's record says, or said last, how its pause is undone."""
         self.confirmations = Confirmations(applies_ms, scale)
+
+    def end(self, place: Place) -> None:
+        """Forget a listing that has ended."""
+        self.memory.end(place)
+        self.confirmations.end(place)
 
     def follow(
         self, before: ChannelLevel | None, record: ChannelLevel, expected: Callable[[str, str], int | None]
