@@ -7,9 +7,12 @@ Each command imports only what it runs, so that a process holds no more than it 
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from types import MappingProxyType
 from typing import cast
+
+from schemas.quiet import for_people
 
 COMMANDS = MappingProxyType(
     {
@@ -23,6 +26,9 @@ COMMANDS = MappingProxyType(
     }
 )
 
+PEOPLES = frozenset({"import", "discover", "unmapped"})
+"""What a person runs at a terminal: Kafka's client says each thing once there, and not for each attempt."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
@@ -34,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given[:1] == [name]:
             import_module(module).add_arguments(command)
     args = parser.parse_args(given)
-    return cast("int", import_module(COMMANDS[args.command][0]).run(args))
+    with for_people() if args.command in PEOPLES else nullcontext():
+        return cast("int", import_module(COMMANDS[args.command][0]).run(args))
 
 
 if __name__ == "__main__":

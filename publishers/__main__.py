@@ -150,7 +150,7 @@ def _words(command: str) -> AbstractContextManager[None]:
     """Return how Kafka's client speaks meanwhile: to a service's log in full, to people once."""
     if command == "run":
         return nullcontext()
-    from publishers.quiet import for_people
+    from schemas.quiet import for_people
 
     return for_people()
 

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from ingest.__main__ import main as ingest_main
 from publishers import commands, reconcile_cli
 from publishers.__main__ import main
 from publishers.commands import BY_SKU, COMMANDS, MEANINGS
 from publishers.ledger.explain_cli import told
-from publishers.quiet import Once
 from publishers.tail import Tail, unanswered
 from schemas.channel_records import Drift, Incident
 from schemas.cluster import ClusterError
+from schemas.quiet import Once
 from schemas.settings import Channel, Config, Kafka, Kind
 from schemas.topics import SYNC_DRIFT
 from schemas.words import IncidentKind
@@ -63,6 +64,21 @@ def test_a_person_hears_each_word_of_the_client_once() -> None:
     ]
 
     assert said == [True, False, True, False]
+
+
+def test_nothing_is_repeated_by_a_command_of_either_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a broker `ingest unmapped` wrote 150 lines, and the sentence that helps scrolled away."""
+    record = logging.makeLogRecord({"msg": "FAIL [rdkafka#consumer-1]: Connect failed (1ms)", "name": "ingest.replay"})
+    last = logging.lastResort
+    assert last is not None
+
+    def run(_: object) -> int:
+        return [bool(last.filter(record)) for _ in range(3)].count(True)
+
+    monkeypatch.setattr("ingest.unmapped_cli.run", run)
+    monkeypatch.setattr("publishers.dlq_cli.run", run)
+    assert (ingest_main(["unmapped"]), main(["dlq", "list"])) == (1, 1)
+    assert run(None) == 3
 
 
 def test_every_command_s_meaning_stands_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from schemas.logs import LIBRARY
-
 _COUNTED = re.compile(r"[0-9]+ms\b|#\w+-[0-9]+|, [0-9]+ identical error.*?\)")
 
 
@@ -29,10 +27,11 @@ class Once(logging.Filter):
 
 @contextmanager
 def for_people() -> Iterator[None]:
-    """Let the client repeat nothing meanwhile."""
-    once = Once()
-    LIBRARY.addFilter(once)
+    """Let the client repeat nothing meanwhile, whichever logger it has: Python's last handler says what it says."""
+    once, last = Once(), logging.lastResort
+    assert last is not None, "only Python 2's way of warning takes it away"
+    last.addFilter(once)
     try:
         yield
     finally:
-        LIBRARY.removeFilter(once)
+        last.removeFilter(once)
