@@ -7,6 +7,7 @@ A verdict is a value and names the reaction, row by row: a 200 may hold rows tha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from publishers.waits import asked_ms
 from schemas.channel_records import Listing
 
 TELL, READ = "tell", "read"
@@ -244,6 +245,6 @@ def split(reason: str, rows: Sequence[Row]) -> Answer:
 
 
 def retry_after_ms(response: Response, default: int) -> int:
-    """Return the wait that `Retry-After` asks for in ms; `default` where it is missing or not a number of seconds."""
-    value = response.headers.get("retry-after", "").strip()
-    return min(int(value[:9]) * 1_000, SILENCE_MAX_MS) if value.isdecimal() else default
+    """Return the wait that `Retry-After` asks for in ms; `default` where it is missing or cannot be read."""
+    asked = asked_ms(response.headers.get("retry-after", ""), response.headers.get("date", ""))
+    return default if asked is None else min(asked, SILENCE_MAX_MS)
