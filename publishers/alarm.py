@@ -26,7 +26,8 @@ def state(controller: Controller, rules: str | None) -> State:
         answered=calling.answered,
         rejected=len(letters[Reason.REJECTED]),
         exhausted=len(letters[Reason.LADDER_EXHAUSTED]),
-        zeros=brake.zeros if brake.held and controller.gate is Gate.PUSH else 0,
+        # Not `held`: a new owner has not found yet what the one before it held.
+        zeros=brake.zeros if brake.engaged and controller.gate is Gate.PUSH else 0,
         rules=rules,
     )
 

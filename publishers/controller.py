@@ -7,7 +7,7 @@ and hands the response to `answer`, which leaves the results there.  Meanwhile i
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from publishers import push
 from publishers.book import Book
@@ -47,19 +47,18 @@ class Controller:
         self.active = False
         self.draining = False
         self._anew: Iterator[str] | None = None
-        """SKUs that have not been looked at since the rules changed."""
+        """SKUs that have not been looked at since we began, or since the rules changed."""
 
     def activate(self, now: int) -> None:
-        """Become the one that tells: everything that differs is work."""
+        """Become the one that tells: everything that differs is work, found some at a time before the first call."""
         self.active = True
         self.book.trail.confirmations.applied.clear()  # an owner before us has measured those
         self.hearing.begin()
         self.tasks.index(now)
         self._note({**self.book.observed, **self.book.listings})
         # The observed ones too: what was in trouble when its listing ended is in step, and no probe.
-        for sku in {**self.book.listings, **self.book.observed}:
-            self.tasks.touch(sku, now)
-        self.book.brake.ease()
+        self._anew = iter({**self.book.listings, **self.book.observed})
+        self._look_anew(now)
         self._end_hidden(now)
         self.reconciler.begin(now, self.gate)
 
@@ -148,6 +147,8 @@ class Controller:
             meant = [record.sku] if record.sku is not None else set[str]().union(*letters)
             self.tasks.discard(meant, record.actor, record.reason, now)
         elif record.command is Command.BRAKE_RELEASE:
+            while self._anew is not None:  # what is not found yet is meant too
+                self._look_anew(now)
             for sku in self.book.brake.release():
                 self.tasks.touch(sku, now)
 
@@ -159,14 +160,14 @@ class Controller:
         self.book.rules_for, self.book.brake.percent = channel.rules_for, channel.brake_percent
         self.book.brake.rules(self.book.levels, channel.rules_for)
         if self.active:
-            self._anew = iter([*self.book.listings])
+            self._anew = chain(self._anew or (), [*self.book.listings])
             self._look_anew(now)
 
     def _look_anew(self, now: int) -> None:
         """
-        Look at some of the SKUs that other rules, or the brake, may have changed.
+        Look at some of the SKUs that a takeover, other rules or the brake may have changed.
 
-        No call is begun before other rules were looked at to the end: the brake judges them as one change.
+        No call is begun before all were looked at: the brake judges them as one change.
         """
         some = [*islice(self._anew or (), SLICE)]
         for sku in some:

@@ -124,7 +124,7 @@ class Life:
         parts.alarm.begin(self.controller)
         self.controller.activate(now_ms())
         self.intake.begin()
-        log.info("active", extra={"channel": parts.channel, "dirty": len(self.controller.tasks.queue)})
+        log.info("active", extra={"channel": parts.channel, "skus": len(self.controller.book.listings)})
 
     async def _pass(self, ends: Mapping[Place, int]) -> None:
         """Take in what stands before these offsets."""
