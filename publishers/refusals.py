@@ -57,7 +57,7 @@ class Refusals:
 
     def partial(self, rows: Sequence[Row]) -> bool:
         """Return whether some of a SKU's rows were refused, and others not."""
-        return 0 < len(self.first(rows)) < len(rows)
+        return len(self.first(rows)) < len(rows)
 
 
 def _place(row: Row) -> Place:

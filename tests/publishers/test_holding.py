@@ -278,6 +278,21 @@ def test_a_sale_of_a_bundle_is_told_to_its_components_and_to_itself(bench_of: An
     assert {bench.record(sku).hidden for sku in ("CUP", "SET")} == {0}
 
 
+def test_a_sale_of_a_bundle_of_two_counts_once(bench_of: Any) -> None:
+    """Both components' levels tell of it; what the channel shows of the bundle is one less, met at the first try."""
+    bench = bench_of("shopify", {"SAUCER": 9, "CUP": 30})
+    bundle(bench, "SET", ("SAUCER", 1), ("CUP", 2))
+    bench.work()
+    bench.now += 10_000
+    bench.shop.calls.clear()
+    bench.shop.numbers["SET"] -= 1
+    for sku, left, units in (("SAUCER", 8, 1), ("CUP", 28, 2)):
+        bench.ordered(sku, left, units, ordered_at=bench.now, listing_sku="SET")
+        bench.outcome(sku, units, ordered_at=bench.now)
+    bench.work()
+    assert bench.shop.calls == [("tell", {"SAUCER": 8, "CUP": 28, "SET": 8})]
+
+
 def test_a_sale_of_a_bundle_explains_no_hidden_sale_of_its_component(bench_of: Any) -> None:
     """A cup was sold there, whose order is still on its way; the bundle's order is another one."""
     bench = bench_of("shopify", {"CUP": 9})

@@ -35,7 +35,7 @@ def test_memory_is_bounded_and_no_unit_is_lost() -> None:
     """A channel in shadow sells for months and is never told; what is settled is forgotten in the end."""
     sales = Sales()
     for n in range(10 * OPEN_MAX):
-        assert sales.add("A", str(n), 1)
+        assert sales.add("A", key(f"shop_{n}_1", n if n % 2 else None), 1)
     assert len(sales.known("A")) == OPEN_MAX + 1
     assert sales.sold("A") == 10 * OPEN_MAX
     sales.settle("A", sales.known("A"))
