@@ -177,6 +177,7 @@ class Book:
         """Yield the rows that must be told: another number, the channel's own sale, or an intent without an answer."""
         desired, observed = self.desired(sku), self.observed.get(sku)
         hidden, paused = observed.hidden if observed else 0, self.paused(sku)
+        several = len(self.listings.get(sku, ())) > 1
         for listing_id, listing in self.listings.get(sku, {}).items():
             shown, expected = self.shown(sku, listing_id), self.expected(sku, listing_id)
             quantity = self._allowed(listing, offered(desired, retired=listing.retired), hidden)
@@ -191,6 +192,7 @@ class Book:
                     undo=shown.undo,
                     unanswered=None if shown.request_id is None else shown.sent,
                     shared=shared(listing, self.listings[sku].values(), self.kind),
+                    guessed=(sku, listing_id) in self.unknown or (several and bool(self.sales.known(sku))),
                 )
 
     def _allowed(self, listing: Listing, open_to: int | None, hidden: int) -> int | None:
@@ -223,7 +225,8 @@ class Book:
             return True
         if self.sales.known(place[0]):
             return True
-        return self.kind.PAUSES and paused != shown.paused
+        # A pause that ended while its call was open may have been carried out: its way back is on record.
+        return self.kind.PAUSES and (paused != shown.paused or (shown.undo is not None and not paused))
 
     def polled(self, through: int, now: int) -> None:
         """Take up how far the order poll has come; it counts when the processor has had its time."""

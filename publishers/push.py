@@ -25,9 +25,9 @@ class Row:
 
     `expected` is what we believe it shows (None: not known); a channel that compares refuses the row otherwise.
     With `paused` the SKU is to be sold by nobody: where the channel would sell on at 0, its own way of pausing is used
-    too, and `Delivered.undo` says how to take it back.  That comes as `undo` with the row that ends the pause.
-    `unanswered` is the number of a call whose answer never came (None: there is none): it may have been taken.
-    `shared` says that it is retired and has its number in one place with a listing that is still sold.
+    too, and `Delivered.undo` says how to take it back.  That comes as `undo` with the row that ends the pause.  A call
+    that told `unanswered` was never answered (None: there is none).  `shared` says that it is retired and has its
+    number in one place with one that is still sold, `guessed` that `expected` may be wrong: a sibling may have sold.
     """
 
     sku: str
@@ -39,6 +39,7 @@ class Row:
     undo: str | None = None
     unanswered: int | None = None
     shared: bool = False
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,8 +231,8 @@ class Answer:
 
 
 def only_pauses(row: Row) -> bool:
-    """Return whether a paused row shows its number already, by all that we know: what is to be told is the pause."""
-    return row.paused and row.expected == row.quantity and row.unanswered is None
+    """Return whether a paused row surely shows its number already: what is to be told is the pause."""
+    return row.paused and row.expected == row.quantity and row.unanswered is None and not row.guessed
 
 
 def all_rows(verdict: Verdict, rows: Sequence[Row]) -> Answer:

@@ -1,16 +1,14 @@
 """What happens in a run's bad weather: each event draws its own targets, so that others may be left out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
-from schemas.settings import Rules
-from schemas.words import AdjustmentKind, Command
-from tests.weather import catalogue
+from schemas.words import AdjustmentKind
+from tests.weather import catalogue, mishaps
+from tests.weather.doing import LONG_MS, Doing
 from tests.weather.world import World, partition_of
-
-LONG_MS = 400_000
 
 
 class Event(NamedTuple):
@@ -19,27 +17,6 @@ class Event(NamedTuple):
     at: int
     what: str
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Doing:
-    """An event that is happening."""
-
-    world: World
-    dice: Random
-
-    def sku(self) -> str:
-        """Return some SKU."""
-        return f"SKU-{self.dice.randrange(self.world.skus):02}"
-
-    def name(self) -> str:
-        """Return some listing."""
-        return self.dice.choice([*self.world.mapping])
-
-    def heard_in(self) -> int | None:
-        """Return when a webhook comes: soon, late or never."""
-        roll = self.dice.random()
-        return self.dice.randint(200, 2_000) if roll < 0.6 else self.dice.randint(2_000, 90_000) if roll < 0.8 else None
 
 
 def _sale(do: Doing) -> None:
@@ -82,6 +59,17 @@ def _edit(do: Doing) -> None:
     do.world.shop.edit(name, do.dice.randint(1, 20))
 
 
+def _switch(do: Doing) -> None:
+    """Somebody lets a listing sell on at 0, or takes it off sale for a while."""
+    world, name = do.world, do.name()
+    if world.kind_name in ("shopify", "woocommerce"):
+        world.shop.sells_on.add(name)
+        world.shop.policy.add(name)
+    off, on = world.shop.switches(name)
+    off()
+    world.clock.at(world.clock.now + do.dice.randint(1_000, LONG_MS), on)
+
+
 def _delete(do: Doing) -> None:
     world, name = do.world, do.name()
     world.say(f"delete {name}")
@@ -121,111 +109,30 @@ def _retire(do: Doing) -> None:
     world.map(world.mapping[name], 100)
 
 
-def _rules(do: Doing) -> None:
-    dice, world = do.dice, do.world
-    some = [
-        Rules(),
-        Rules(buffer=dice.randint(1, 3)),
-        Rules(percent=50),
-        Rules(max=4),
-        Rules(floor=3),
-        Rules(paused=True),
-    ]
-    own = {do.sku(): dice.choice(some) for _ in range(3)}
-    world.say(f"rules {own}")
-    world.settings = replace(world.settings, rules=dice.choice(some[:5]), sku_rules=own)
-
-
-def _kill(do: Doing) -> None:
-    life = do.world.owner()
-    if life is not None:
-        life.end("is killed")
-        do.world.clock.at(do.world.clock.now + do.dice.randint(0, 40_000), do.world.start)
-
-
-def _second(do: Doing) -> None:
-    do.world.start()
-
-
-def _stall(do: Doing) -> None:
-    life, world = do.world.owner(), do.world
-    if life is not None:
-        life.stalled_until = world.clock.now + do.dice.randint(500, 40_000)
-        world.say(f"life {life.number} is stopped until {life.stalled_until}")
-        if do.dice.random() < 0.5:
-            world.clock.at(world.clock.now + do.dice.randint(100, 15_000), world.start)
-
-
-def _skew(do: Doing) -> None:
-    do.world.skew += do.dice.randint(500, 60_000)
-
-
-def _stop(do: Doing) -> None:
-    do.world.command(do.dice.choice([Command.STOP, Command.SHADOW]))
-    after = do.dice.randint(500, LONG_MS // 2)
-    do.world.clock.at(do.world.clock.now + after, lambda: do.world.command(Command.ENABLE))
-
-
-def _order_of_the_day(do: Doing) -> None:
-    word = do.dice.choice([Command.REPLAY, Command.DISCARD, Command.RECONCILE, Command.BRAKE_RELEASE])
-    do.world.command(word, do.sku() if word is Command.REPLAY and do.dice.random() < 0.5 else None)
-
-
-def _outage(do: Doing) -> None:
-    world = do.world
-    world.sky.down_until = world.clock.now + do.dice.choice(
-        [do.dice.randint(1_000, 60_000), do.dice.randint(60_000, 900_000)]
-    )
-    world.sky.down = do.dice.choice(["503", "unsent", "lost before", "lost after", "500 after", "429", "garbage"])
-    world.say(f"outage {world.sky.down} until {world.sky.down_until}")
-
-
-def _expire(do: Doing) -> None:
-    world = do.world
-    world.sky.expired = True
-
-    def renew() -> None:
-        world.sky.expired = False
-        for life in world.lives:
-            if life.alive:
-                life.controller.secrets_changed()
-
-    world.clock.at(world.clock.now + do.dice.randint(1_000, LONG_MS // 2), renew)
-
-
-def _blind(do: Doing) -> None:
-    world = do.world
-    world.polls = False
-
-    def see() -> None:
-        world.polls = True
-
-    world.clock.at(world.clock.now + do.dice.randint(30_000, LONG_MS), see)
-
-
 KINDS: Mapping[str, tuple[int, Callable[[Doing], None]]] = {
     "sale": (160, _sale),
     "cancel": (12, _cancel),
     "elsewhere": (60, _elsewhere),
     "count": (25, _count),
     "add": (25, _add),
-    "import": (2, _import),
+    "import": (4, _import),
     "pause": (8, _pause),
     "edit": (10, _edit),
+    "switch": (4, _switch),
     "delete": (2, _delete),
     "new": (3, _new),
     "remap": (3, _remap),
     "retire": (3, _retire),
-    "rules": (3, _rules),
-    "kill": (6, _kill),
-    "second": (2, _second),
-    "stall": (4, _stall),
-    "skew": (1, _skew),
-    "stop": (2, _stop),
-    "order of the day": (4, _order_of_the_day),
-    "outage": (2, _outage),
-    "expire": (1, _expire),
-    "blind": (1, _blind),
+    "rules": (3, mishaps.rules),
+    "kill": (6, mishaps.kill),
+    "second": (2, mishaps.second),
+    "stall": (4, mishaps.stall),
+    "skew": (1, mishaps.skew),
+    "stop": (2, mishaps.stop),
+    "order of the day": (4, mishaps.order_of_the_day),
+    "outage": (2, mishaps.outage),
+    "expire": (1, mishaps.expire),
+    "blind": (1, mishaps.blind),
 }
 """What happens how often in a run, in the mean."""
 

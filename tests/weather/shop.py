@@ -1,6 +1,6 @@
 """What every stand-in of this run has: listings with numbers, buyers, hands, a log of writes, and a bucket."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -86,6 +86,11 @@ class Shop:
         if name in self.numbers:
             self.numbers[name] = number
 
+    def switches(self, name: str) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Return how a person takes a listing off sale and puts it back; most kinds have no such switch."""
+        del name
+        return _nothing, _nothing
+
     def write(self, name: str, number: int, now: int) -> None:
         """Write down that we set a number."""
         self.numbers[name] = number
@@ -94,6 +99,10 @@ class Shop:
     def stumbles(self) -> bool:
         """Return whether a row is refused for nothing."""
         return self.dice.random() < self.hiccup
+
+
+def _nothing() -> None:
+    return None
 
 
 def told(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

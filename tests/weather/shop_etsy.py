@@ -1,7 +1,9 @@
 """Etsy: whole inventories, listings that are switched off, or sell out."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -46,10 +48,22 @@ class Etsy(Shop):
             self.states[listing] = "sold_out"
 
     def edit(self, name: str, number: int) -> None:
-        """Change a number by hand; nothing left is refused by Etsy."""
+        """Change a number by hand: what has sold out is renewed so, what has nothing left sells out."""
         super().edit(name, number)
-        if name in self.numbers:
-            self._sell_out(self.listings[name].ids["listing"])
+        listing = self.listings[name].ids["listing"]
+        if name in self.numbers and self.states[listing] == "sold_out" and number > 0:
+            self.states[listing] = "active"
+        self._sell_out(listing)
+
+    def switches(self, name: str) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Switch off what is on sale, and on again what is still off."""
+        listing, states = self.listings[name].ids["listing"], self.states
+
+        def turn(before: str, after: str) -> None:
+            if states[listing] == before:
+                states[listing] = after
+
+        return partial(turn, "active", "inactive"), partial(turn, "inactive", "active")
 
     def pays(self, request: Request, now: int) -> bool:
         """Ten a second that slide."""

@@ -97,6 +97,10 @@ def _fair(world: World) -> None:
         at = now + dice.randrange(FAIR_MS)
         world.clock.at(at, buy)
         world.clock.at(at + 7, lambda: world.elsewhere(dice.choice(skus), dice.randint(1, 3)))
+    for _ in range(2):
+        clock_at = now + dice.randrange(FAIR_MS)
+        world.clock.at(clock_at, lambda: world.lives[-1].end("is replaced"))
+        world.clock.at(clock_at + 100, world.start)
     for _ in range(20):
         at, sku, number = now + dice.randrange(FAIR_MS), dice.choice(skus), dice.randint(0, 9)
         world.clock.at(at, lambda sku=sku, number=number: world.hub.adjust(sku, AdjustmentKind.SET, number))  # type: ignore[misc] # its own

@@ -13,14 +13,15 @@ from publishers.controller import Controller
 from publishers.push import Response
 from publishers.work import Call, Gate, Setup
 from schemas.channel_records import Listing, Watermark
-from schemas.records import Cause, StockLevel
+from schemas.records import Cause, OrderOutcome, StockLevel
 from schemas.settings import Rules
-from schemas.words import CauseKind, Pause, Policy
+from schemas.words import CauseKind, Pause, Policy, Result
 from tests.weather.catalogue import SHOPS, ids
 from tests.weather.life import ACCOUNT
 from tests.weather.shop_etsy import Etsy
 
 ONE = "10008"
+NOTHING = Response(status=0)
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Pair:
     now: int = 1_000_000
     fates: deque[str] = field(default_factory=deque)
     version: int = 0
+    said: Response = NOTHING
+    """The last answer, heard or not."""
 
     def __post_init__(self) -> None:
         """Put a listing on sale at 3, told by SKU "A"."""
@@ -85,6 +88,38 @@ class Pair:
         )
         self.controller.level(level, self.now)
 
+    def sold(self, units: int) -> None:
+        """Hear that the channel has sold so much of "A"."""
+        outcome = OrderOutcome(
+            sku="A",
+            order_id=f"o{self.now}",
+            channel=self.kind,
+            revision=1,
+            seen_at=self.now,
+            qty=units,
+            held=0,
+            shortfall=units,
+            delta=0,
+            result=Result.INSUFFICIENT,
+            new_qty=0,
+            version=None,
+            ordered_at=self.now,
+            timestamp=self.now,
+            source={},
+        )
+        self.controller.outcome(outcome, 0, self.now)
+
+    def succeed(self) -> None:
+        """Let another process take over, which knows what the first one wrote."""
+        before, self.controller = self.controller, self._fresh()
+        self.controller.active = False
+        for record in before.book.observed.values():
+            self.controller.observed(record)
+        for listings in before.book.listings.values():
+            for name, listing in listings.items():
+                self.controller.listing(name, listing, 0, self.now)
+        self.controller.activate(self.now)
+
     def shows(self) -> int:
         """Return what the shop shows by now."""
         self.shop.due(self.now)
@@ -117,8 +152,8 @@ class Pair:
         if fate == "unsent":
             return Response(status=0, err="no connection", unsent=True, at=self.now)
         done = self.shop.answer(call.request, self.now)
-        lost = Response(status=0, err="no answer", at=self.now)
-        return lost if fate == "lost" else Response(status=done.status, body=done.body, at=self.now)
+        self.said = Response(status=done.status, body=done.body, at=self.now)
+        return Response(status=0, err="no answer", at=self.now) if fate == "lost" else self.said
 
 
 @pytest.mark.parametrize("then", ["refused", "unsent"])
@@ -187,6 +222,43 @@ def test_a_listing_that_is_remapped_while_its_pause_is_told_is_on_sale_again(kin
     pair.map(None, 0)
     pair.work()
     assert (pair.shows(), ONE in pair.shop.policy) == (5, True)
+
+
+@pytest.mark.parametrize("kind", ["shopify", "woocommerce"])
+def test_a_pause_that_ends_while_its_call_is_open_is_taken_back_though_the_number_stays(kind: str) -> None:
+    """The number is 0 before and after: what differs is that the listing no longer sells on."""
+    pair = Pair(kind)
+    pair.shop.policy.add(ONE)
+    pair.level("A", 0)
+    pair.work()
+    pair.level("A", 0, Pause.OPERATOR)
+    while ONE in pair.shop.policy:
+        step = pair.controller.plan(pair.now, f"p{pair.now}")
+        if isinstance(step, Call):
+            pair.answer(step)
+            if ONE in pair.shop.policy:
+                pair.controller.answer(step, pair.said, pair.now)
+        pair.now += 20 if isinstance(step, Call) else max(1, step)
+    pair.succeed()
+    pair.level("A", 0)
+    pair.work(60_000)
+    assert (pair.shows(), ONE in pair.shop.policy) == (0, True)
+
+
+@pytest.mark.parametrize("kind", ["shopify", "woocommerce"])
+def test_a_listing_whose_sibling_has_sold_the_last_unit_is_told_0_with_the_pause(kind: str) -> None:
+    """Its own number is still 1: what its sibling sold is taken off what is believed of both."""
+    pair = Pair(kind)
+    sibling = Listing(channel=kind, listing_id="10016", sku="A", ids=ids(kind, "10016", 16))
+    pair.shop.add(sibling, 1)
+    pair.controller.listing("10016", sibling, 0, pair.now)
+    pair.level("A", 1)
+    pair.work()
+    pair.shop.sell("10016", 1)
+    pair.sold(1)
+    pair.level("A", 0, Pause.OVERSELL)
+    pair.work()
+    assert (pair.shows(), pair.shop.numbers["10016"]) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", [*SHOPS])

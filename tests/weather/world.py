@@ -21,7 +21,9 @@ from tests.weather.sky import FAULTS, Sky
 
 START_MS = 1_700_000_000_000
 POLL_MS = 30_000
-SMALL_FEED = 8
+SMALL_FEED = 5
+SIZES = (8, 24, 24, 48)
+"""How many SKUs a run has."""
 
 
 class Small:
@@ -55,11 +57,11 @@ class Order:
 
 @dataclass
 class World:
-    """One channel of a kind; `dropped` names what is left out of the faults."""
+    """One channel of a kind; with `skus` 0 their number is drawn."""
 
     kind_name: str
     seed: int
-    skus: int = 24
+    skus: int = 0
     faults: tuple[str, ...] = FAULTS
     traced: bool = False
     trace: list[str] = field(default_factory=list)
@@ -70,6 +72,7 @@ class World:
         self.kind: Any = Small(KINDS[self.kind_name])
         self.clock, self.skew = Clock(START_MS), 0
         dice = self.dice_for("catalogue")
+        self.skus = self.skus or dice.choice(SIZES)
         self.shop = catalogue.SHOPS[self.kind_name](self.dice_for("shop"))
         self.sky = Sky(self.clock, self.dice_for("sky"), self.shop, self.faults)
         self.hub, self.journal = Hub(self.clock, self.dice_for("hub")), Journal()
