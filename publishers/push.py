@@ -12,8 +12,8 @@ from schemas.channel_records import Listing
 
 TELL, READ = "tell", "read"
 """The buckets that every kind has: for telling numbers, and for reading them back."""
-TOKEN = "GRANTED_TOKEN"  # noqa: S105 - a name
-"""What a fetched access token is called among the secrets."""
+TOKEN = "ACCESS_TOKEN"  # noqa: S105 - a name
+"""What an access token is called among the secrets, fetched or configured."""
 SILENCE_MAX_MS = 3_600_000
 """The longest wait that a channel may ask for: a broken `Retry-After` must not silence it for days."""
 
@@ -25,9 +25,8 @@ class Row:
 
     `expected` is what we believe it shows (None: not known); a channel that compares refuses the row otherwise.
     With `paused` the SKU is to be sold by nobody: where the channel would sell on at 0, its own way of pausing is used
-    too, and `Delivered.undo` says how to take it back.  That comes as `undo` with the row that ends the pause.  A call
-    that told `unanswered` was never answered (None: there is none).  `shared` says that it is retired and has its
-    number in one place with one that is still sold, `guessed` that `expected` may be wrong: a sibling may have sold.
+    too; the way back of `Delivered.undo` comes as `undo` with the row that ends it.  `unanswered` was told and never
+    answered.  `shared`: retired, with its number where another one's is; `guessed`: a sibling's sale is in `expected`.
     """
 
     sku: str
