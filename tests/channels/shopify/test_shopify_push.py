@@ -10,7 +10,7 @@ import pytest
 
 from publishers.channels import shopify as kind
 from publishers.kind import Kind, Swept
-from publishers.push import Account, Request, Response, Row
+from publishers.push import Account, Answer, Credentials, Rejected, Request, Response, Row, Split
 from schemas.channel_records import Listing
 
 PUSHES = sorted((Path(__file__).parent / "pushes").glob("*.json"))
@@ -33,6 +33,33 @@ def rows(count: int) -> list[Row]:
 def test_every_answer_gets_its_verdicts(path: Path, judges: Judges) -> None:
     """Row by row, with what the answer says of the budget."""
     judges(kind, rows, path)
+
+
+def answered(told: list[Row], response: Response) -> Answer:
+    """Return what a call comes to whose one request is answered so."""
+    conversation = kind.tell(told, ACCOUNT, "r1")
+    next(conversation)
+    with pytest.raises(StopIteration) as end:
+        conversation.send(response)
+    answer: Answer = end.value.value
+    return answer
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 423])
+def test_a_shop_that_is_shut_to_us_is_a_persons_affair(status: int) -> None:
+    """No right, not paid, frozen, gone, locked: it is said once, and no row is tried on and on or given up for it."""
+    verdicts = answered(rows(2), Response(status=status, body=b"{}")).verdicts
+    assert [type(one) for one in verdicts] == [Credentials, Credentials]
+
+
+def test_an_error_that_names_a_row_which_was_not_sent_is_nobodys_in_particular() -> None:
+    """The batch is parted until the row that is meant is alone; the shop is not taken to be down for it."""
+    error = {"field": ["input", "quantities", "2", "quantity"], "code": "INVALID_QUANTITY_TOO_HIGH", "message": "no"}
+    told = orjson.dumps({"data": {"inventorySetQuantities": {"userErrors": [error]}}})
+    both = answered(rows(2), Response(status=200, body=told)).verdicts
+    assert [type(one) for one in both] == [Split, Split]
+    (alone,) = answered(rows(1), Response(status=200, body=told)).verdicts
+    assert isinstance(alone, Rejected)
 
 
 def body(told: list[Row], request_id: str = "r1") -> dict[str, Any]:
