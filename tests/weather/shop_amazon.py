@@ -103,9 +103,11 @@ class Amazon(Shop):
         return told({"feedDocumentId": f"d{self.count}", "url": f"{FILES}d{self.count}"}, 201)
 
     def _createFeed(self, _: str, _query: Any, body: bytes, now: int) -> Response:  # noqa: N802 - Amazon's name
-        rows = orjson.loads(self.files[orjson.loads(body)["inputFeedDocumentId"]])["messages"]
+        file = self.files.get(orjson.loads(body)["inputFeedDocumentId"])  # a proxy may have said that it was taken
+        rows = [] if file is None else orjson.loads(file)["messages"]
         starts, name = now + self.dice.randint(*FEED_MS), f"{50_000 + len(self.feeds)}"
         fate = self.dice.choice(["good", "good", "nothing", "stuck", "late", "FATAL"]) if self.bad else "good"
+        fate = "FATAL" if file is None else fate
         starts = 10**15 if fate == "stuck" else starts
         for place, row in enumerate(rows):
             number = row["patches"][0]["value"][0]["quantity"]
