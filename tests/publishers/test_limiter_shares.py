@@ -69,6 +69,22 @@ def test_what_a_kind_says_itself_of_its_share_stands() -> None:
     assert found[TELL] == (own,)
 
 
+@pytest.mark.parametrize("counts", [{"points": True}, {"rolling": False}], ids=str)
+def test_what_the_vendors_table_does_not_count_is_no_share_of_it(counts: dict[str, bool]) -> None:
+    """Etsy counts the calls of any day: points, or a bucket that refills, stay as they are, whoever shares the app."""
+    window = Window(amount=100, per_ms=DAY_MS, burst=100, **counts)
+    found = limits(Toy(LIMITS={TELL: (window,)}), channel(app="ours"), channel("second", app="ours"))
+    assert (found[TELL][0].amount, found[TELL][0].per_ms, found[TELL][0].whole) == (100, DAY_MS, 0)
+
+
+def test_the_smallest_share_still_lets_a_call_pass() -> None:
+    """Half of one call at once would be none, and the channel silent for ever."""
+    single = Window(amount=4, per_ms=1_000, burst=1)
+    shops = [channel(name, Kind.EBAY, app="ours") for name in ("first", "second")]
+    found = limits(Toy(LIMITS={TELL: (single,)}), *shops)
+    assert (found[TELL][0].per_ms, found[TELL][0].burst) == (2_000, 1)
+
+
 def test_of_two_limits_of_one_operation_each_window_finds_its_own() -> None:
     """Amazon's feeds: a rate, and five in any five minutes."""
     feed = limits_of(channel(kind=Kind.AMAZON), KINDS["amazon"], Config(kafka=Kafka(bootstrap="x")))["feed"]

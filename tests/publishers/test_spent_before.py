@@ -58,6 +58,12 @@ def test_a_call_that_was_made_twice_is_two() -> None:
     assert fold([row("a"), row("a", started=300)]) == [spent("a", 105), spent("a", 305)]
 
 
+@pytest.mark.parametrize("verdict", ["delivered", "rejected", "retry", "throttled"])
+def test_a_row_of_an_older_release_is_a_tell_unless_it_was_read_back(verdict: str) -> None:
+    """Such rows do not say what the call was for, and each tell has revised its listing, however it ended."""
+    assert fold([row("a", verdict=verdict)]) == [spent("a", 105)]
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_read_backs_are_charged_to_reading_and_revise_no_listing(order: int) -> None:
     """A row that shows a number says so of its whole call; a run says how many requests it took."""
