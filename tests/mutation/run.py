@@ -66,7 +66,8 @@ GROUPS = {
         "publishers",
         "told readback confirm overtaking hearing sales refusals",
         "publishers/test_asking.py publishers/test_readback.py publishers/test_reconcile.py publishers/test_confirm.py "
-        f"publishers/test_sales.py publishers/test_stale.py publishers/test_siblings.py publishers/test_told.py "
+        "publishers/test_sales.py publishers/test_stale.py publishers/test_siblings.py publishers/test_told.py "
+        "publishers/test_hearing.py publishers/test_holding.py "
         f"publishers/test_overtaking.py {CONTROLLER}",
     ),
     "failure": Group(
