@@ -26,6 +26,14 @@ def test_settling_takes_only_what_the_told_number_reflects() -> None:
     assert (sales.sold("A"), sales.known("A")) == (-1, ("6",))
 
 
+def test_what_a_read_number_reflects_already_is_not_taken_from_it_again() -> None:
+    """A level brings its own sale and all before it; a shortfall, which moved no level, counts in any case."""
+    sales = Sales()
+    for sale, taken in (("4", 1), ("5", 2), ("6", 4), ("shop_1_1", 8)):
+        sales.add("A", sale, taken)
+    assert [sales.sold("A", version) for version in (0, 4, 5, 6)] == [15, 14, 12, 8]
+
+
 def test_a_sale_is_known_by_its_version_or_else_by_its_line() -> None:
     """A shortfall may come without a version."""
     assert (key("shop_1_1", 7), key("shop_1_1", None)) == ("7", "shop_1_1")
