@@ -18,7 +18,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from ingest.channels.calls import DISCOVERIES, GRANTS
+from ingest.channels.calls import DISCOVERIES, proof_of
 from ingest.cli import DENIED, DONE, NO_ANSWER, REFUSED, UNUSABLE, add_config, fail, named, require_topics
 from ingest.discover.found import Catalogue, Discovered, Wish, discovered
 from ingest.discover.kind import Discovery
@@ -109,7 +109,8 @@ def _job(args: argparse.Namespace) -> DiscoverJob:
 
 
 async def _read(job: DiscoverJob) -> Catalogue:
-    grant, secrets = GRANTS.get(job.channel.kind), job.read(job.kind.SECRETS)
+    names, grant = proof_of(job.channel, job.kind, job.secrets)
+    secrets = job.read(names)
     caller = Caller(job.channel.call_timeout_ms)
     try:
         tokens = Tokens(job.channel, grant, job.read(grant.SECRETS), caller.call, now_ms) if grant else None

@@ -24,7 +24,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from ingest.channels.calls import GRANTS, POLLS, WATCHES
+from ingest.channels.calls import POLLS, WATCHES, proof_of
 from ingest.cli import (
     DENIED,
     DONE,
@@ -113,7 +113,8 @@ def _job(args: argparse.Namespace) -> PollJob:
     kind = _kind(channel)
     if not channel.base_url:
         raise ConfigError(f"channels[{channel.name}].base_url: missing, there is nothing to poll")
-    grant, watch = GRANTS.get(channel.kind), WATCHES.get(channel.kind)
+    names, grant = proof_of(channel, kind, secrets)
+    watch = WATCHES.get(channel.kind)
 
     def read(names: Sequence[str]) -> Callable[[], Sequence[str]]:
         return remembered(lambda: [secrets.one(channel_secret(channel.name, what)) for what in names])
@@ -122,7 +123,7 @@ def _job(args: argparse.Namespace) -> PollJob:
         config=config,
         channel=channel,
         kind=kind,
-        secrets=read(kind.SECRETS),
+        secrets=read(names),
         grant=grant,
         grant_secrets=read(grant.SECRETS if grant else ()),
         watch=watch,

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 
 from publishers.adopting import adopt, file, summary
 from publishers.app import setup
-from publishers.channels import GRANTS
+from publishers.channels import grant_of
 from publishers.credentials import Access, WithheldError
 from publishers.delivery import Delivery
 from publishers.kind import Swept
@@ -104,7 +104,8 @@ async def read_all(made: Setup, channel: Channel, listings: Sequence[Listing], p
     limiter = Limiter(made.limits, now_ms())
     conversation = made.kind.sweep(made.account, listings)
     async with Delivery(channel.base_url) as delivery:
-        access = Access(channel, made.kind, GRANTS.get(channel.kind), Secrets(os.environ), delivery)
+        secrets = Secrets(os.environ)
+        access = Access(channel, made.kind, grant_of(channel, secrets), secrets, delivery)
         try:
             request = next(conversation)
             while True:

@@ -13,7 +13,7 @@ from publishers import retry
 from publishers.alarm import Alarm
 from publishers.book import Book
 from publishers.brake import Brake
-from publishers.channels import GRANTS, KINDS
+from publishers.channels import KINDS, grant_of
 from publishers.controller import Controller
 from publishers.credentials import Access
 from publishers.delivery import Delivery
@@ -106,7 +106,7 @@ class Publisher:
         kind = self.channel.kind
         async with Delivery(self.channel.base_url) as delivery:
             # It outlives the lives: a token is good for the next one too.
-            access = Access(self.channel, KINDS[kind], GRANTS.get(kind), self.secrets, delivery)
+            access = Access(self.channel, KINDS[kind], grant_of(self.channel, self.secrets), self.secrets, delivery)
             while not self.stop.is_set():
                 try:
                     self.life = self._life(access)

@@ -28,7 +28,7 @@ def _now() -> int:
 
 def asked(kind: Kind, grant: Grant | None) -> frozenset[str]:
     """Return the names of the secrets that have to be configured for a kind: its own, and those that buy its token."""
-    return frozenset({*kind.SECRETS, *(grant.SECRETS if grant else ())}) - {TOKEN}
+    return frozenset(kind.SECRETS) if grant is None else frozenset({*kind.SECRETS, *grant.SECRETS}) - {TOKEN}
 
 
 class WithheldError(Exception):

@@ -13,6 +13,7 @@ from ingest import channels
 from ingest.channels import CHALLENGES, KEYS, WEBHOOKS, calls
 from ingest.channels.calls import DISCOVERIES, GRANTS, POLLS
 from ingest.imports.rules import RULES
+from publishers.channels import CHOSEN
 from publishers.channels import GRANTS as BOUGHT
 from publishers.channels import KINDS as PUSHES
 from schemas.config import load
@@ -36,9 +37,13 @@ NO_LISTINGS_TO_ASK_FOR: Exempt = {
     "generic": "its listing ids are our SKUs",
 }
 NO_TOKEN_TO_FETCH: Exempt = {
-    "shopify": "a custom app's Admin API token lasts until it is taken back",
+    "shopify": "an older app's token lasts until it is taken back; one that is bought stands in CHOSEN",
     "woocommerce": "consumer key and secret go with each call",
     "generic": "it is not called",
+}
+NO_CHOICE_OF_TOKENS: Exempt = {
+    **dict.fromkeys(("amazon", "ebay", "etsy"), "its tokens are always bought"),
+    **dict.fromkeys(("woocommerce", "generic"), "it has no tokens"),
 }
 NO_KEY_TO_FETCH: Exempt = {
     "shopify": "it signs with the app's secret",
@@ -79,10 +84,12 @@ LISTS: Mapping[str, tuple[Iterable[str], Exempt]] = {
     "ingest/channels/calls.py: POLLS": (POLLS, NO_ORDERS_TO_ASK_FOR),
     "ingest/channels/calls.py: DISCOVERIES": (DISCOVERIES, NO_LISTINGS_TO_ASK_FOR),
     "ingest/channels/calls.py: GRANTS": (GRANTS, NO_TOKEN_TO_FETCH),
+    "ingest/channels/calls.py: CHOSEN": (calls.CHOSEN, NO_CHOICE_OF_TOKENS),
     "ingest/channels/calls.py: WATCHES": (calls.WATCHES, NO_WEBHOOKS_TO_WATCH),
     "ingest/imports/rules.py: RULES": (RULES, {}),
     "publishers/channels/__init__.py: KINDS": (PUSHES, NO_STOCK_TO_PUSH),
     "publishers/channels/__init__.py: GRANTS": (BOUGHT, NO_TOKEN_TO_FETCH),
+    "publishers/channels/__init__.py: CHOSEN": (CHOSEN, NO_CHOICE_OF_TOKENS),
     "compose/fakes/server.py: KINDS": (FAKES, {}),
     "README.md: the comment behind `kind =`": (_in_the_readme(), {}),
     "tests/channels/conftest.py: SIGN": (SIGN, {}),

@@ -1,7 +1,8 @@
 """`python -m compose.fakes`: run one stand-in account until SIGTERM.
 
 Secrets come from the environment: FAKE_WEBHOOK_SECRET signs the webhooks (`whsec_...` for the generic kind), FAKE_TOKEN
-is the Shopify access token, or `ck_...:cs_...` for WooCommerce.
+is the Shopify access token (or the `client id:client secret` that buy tokens of a day), or `ck_...:cs_...` for
+WooCommerce.
 """
 
 import argparse

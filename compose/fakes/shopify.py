@@ -1,6 +1,5 @@
 """A stand-in Shopify shop: webhooks with the vendor's retries, and the GraphQL Admin API with its cost bucket."""
 
-import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from compose.fakes.bucket import Bucket
 from compose.fakes.graphql_cost import cost
 from compose.fakes.graphql_engine import Request, execute, prepare
 from compose.fakes.shop import Shop
+from compose.fakes.shopify_access import Access
 from compose.fakes.shopify_queries import Queries
 from compose.fakes.webhooks import Event, Policy, Render, Subscription
 
@@ -89,6 +89,7 @@ def routes(account: Account) -> list[web.RouteDef]:
     api = Api(account)
     return [
         web.post(r"/admin/api/{version:\d{4}-\d\d|unstable}/graphql.json", api.graphql),
+        web.post("/admin/oauth/access_token", api.access.token),
         web.get(r"/bulk/{number:\d+}", api.file),
         web.post("/_control/bulk", api.control),
     ]
@@ -109,16 +110,16 @@ class Api:
 
     def __init__(self, account: Account) -> None:
         """Open the bucket full."""
-        self.account = account
+        self.account, self.access = account, Access(account)
         self.bucket = Bucket(at=account.clock())
         queries = Queries(account)
         self.bulk, self.inventory = queries.bulk, queries.inventory
         self.resolvers = queries.table()
 
     async def graphql(self, request: web.Request) -> web.Response:
-        """Answer a post: 401 without the token, else 200 with data, errors and the cost."""
+        """Answer a post: 401 without a token, else 200 with data, errors and the cost."""
         token = request.headers.get("X-Shopify-Access-Token", "")
-        if not hmac.compare_digest(token.encode(), self.account.secrets.token.encode()):
+        if not self.access.allows(token):
             return web.Response(status=401, body=UNAUTHORIZED, content_type="application/json")
         try:
             post = orjson.loads(await request.read())

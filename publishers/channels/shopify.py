@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from publishers.channels import shopify_answers, shopify_graphql, shopify_pause, shopify_sweep
 from publishers.kind import Bulk, Conversation, Sweep, one_call
 from publishers.limiter import Window
-from publishers.push import READ, TELL, Account, Answer, Delivered, Row, Verdict, only_pauses
+from publishers.push import READ, TELL, TOKEN, Account, Answer, Delivered, Row, Verdict, only_pauses
 from schemas.channel_records import Listing
 
 LIMITS: Mapping[str, tuple[Window, ...]] = {
@@ -30,12 +30,12 @@ PAUSES = True
 MOST: int | None = 1_000_000_000
 APPLIES_MS = 0
 BULK: Bulk | None = None
-SECRETS = ("ACCESS_TOKEN",)
+SECRETS = (TOKEN,)
 
 
 def headers(secrets: Mapping[str, str]) -> Mapping[str, str]:
     """Return the access token's header."""
-    return {"X-Shopify-Access-Token": secrets["ACCESS_TOKEN"]}
+    return {"X-Shopify-Access-Token": secrets[TOKEN]}
 
 
 def group(_listing: Listing) -> str:

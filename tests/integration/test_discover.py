@@ -116,6 +116,27 @@ def test_a_shop_s_listings_are_shown_edited_written_and_found_again(bench: Bench
     assert {listing.sku for listing in found.values()} >= {" tee-1 ", "TEE-1", "RED-S", "RED-M"}
 
 
+@pytest.mark.parametrize("bench", ["shopify"], indirect=True)
+def test_an_app_of_shopify_s_dev_dashboard_buys_its_token(
+    bench: Bench, stand_in: StandInOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client's id and secret take the place of a lasting token; a wrong one is said, and exit code 4."""
+    url = f"http://{stand_in('shopify', webhook='hush', token='app:s3cret').address}"
+    control(url, "catalogue", products=[{"sku": "TEE-M", "quantity": 1}])
+    bench.path.write_text(bench.path.read_text(encoding="utf-8").replace(bench.url, url), encoding="utf-8")
+    monkeypatch.delenv("LASTUNIT_SHOP_ACCESS_TOKEN")
+    monkeypatch.setenv("LASTUNIT_SHOP_CLIENT_ID", "app")
+    monkeypatch.setenv("LASTUNIT_SHOP_CLIENT_SECRET", "s3cret")
+    code, told, _ = bench.discover()
+    assert (code, told["new"]) == (0, 1)
+
+    monkeypatch.setenv("LASTUNIT_SHOP_CLIENT_SECRET", "wr0ng")
+    code, told, err = bench.discover()
+    assert (code, told) == (4, {})
+    assert "the client or its secret is refused" in err
+    assert "wr0ng" not in err
+
+
 def test_a_channel_that_refuses_the_keys_or_is_away_is_a_sentence(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,11 +25,21 @@ def build(added: Sequence[str]) -> list[Manifest]:
     found = [*resources(K8S)]
     for name in added:
         folder = K8S / "channels" / name
-        found += resources(folder)
-        for patch in patches(folder):
-            (place,) = [n for n, one in enumerate(found) if identity(one) == identity(patch)]
-            found[place] = merged(found[place], patch)
+        found = patched([*found, *resources(folder)], folder)
     return found
+
+
+def patched(found: Sequence[Manifest], folder: Path) -> list[Manifest]:
+    """Return a deployment with a component's patches."""
+    made = [*found]
+    for patch in patches(folder):
+        _patch(made, patch)
+    return made
+
+
+def _patch(found: list[Manifest], patch: Manifest) -> None:
+    (place,) = [n for n, one in enumerate(found) if identity(one) == identity(patch)]
+    found[place] = merged(found[place], patch)
 
 
 def kustomization(folder: Path) -> Manifest:
@@ -87,6 +97,9 @@ def _part(key: str, old: Any, new: Any) -> Any:
         return new
     by_name = {one[KEYS[key]]: one for one in old or []}
     for one in new:
+        if one.get("$patch") == "delete":
+            del by_name[one[KEYS[key]]]
+            continue
         by_name[one[KEYS[key]]] = merged(by_name.get(one[KEYS[key]], {}), one)
     return [*by_name.values()]
 
