@@ -117,6 +117,9 @@ def test_where_listings_name_different_components_the_lower_number_holds() -> No
     unknown = bundles.level("SET", of(cup, saucer, level("TIN", None)))
     assert unknown is not None
     assert unknown.quantity is None
+    used_up = bundles.level("SET", of(level("CUP", 0), saucer, level("TIN", None)))
+    assert used_up is not None
+    assert used_up.quantity == 0, "nothing to sell is lower still"
 
 
 @given(

@@ -72,7 +72,9 @@ def test_nobody_is_served_before_the_due_time() -> None:
     queue = WorkQueue()
     assert queue.due_at(0) is None
     queue.offer("later", 9, since=0, due=500)
+    queue.offer("last", 9, since=0, due=700)
     assert queue.due_at(100) == 500
+    queue.discard("last")
     assert order(queue, 499) == []
     assert queue.due_at(500) == 500
     assert order(queue, 500) == ["later"]
