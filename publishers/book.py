@@ -166,7 +166,8 @@ class Book:
     def expected(self, sku: str, listing_id: str) -> int | None:
         """Return what the listing shows by all that we know: its last number less the known sales since."""
         told = believed(self.shown(sku, listing_id))
-        return None if told is None else told - self.sales.sold(sku)
+        left = None if told is None else told - self.sales.sold(sku)
+        return left if left is None or self.kind.BELOW_ZERO else max(0, left)
 
     def shown(self, sku: str, listing_id: str) -> Shown:
         """Return what is known of a listing; an empty record when nothing is."""

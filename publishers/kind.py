@@ -112,6 +112,10 @@ class Kind(Protocol):
         """The highest number that it takes; None where there is no such bound."""
 
     @property
+    def BELOW_ZERO(self) -> bool:  # noqa: N802 - a constant of the module
+        """Whether it shows fewer than 0 where more was sold than there was, and takes such a number."""
+
+    @property
     def APPLIES_MS(self) -> int:  # noqa: N802 - a constant of the module
         """After how many ms an accepted number is read back (`Accepted`); 0 where an answer is final."""
 

@@ -22,7 +22,7 @@ class Access:
     """The OAuth endpoint of one account, and the guard of its API."""
 
     def __init__(self, account: Account) -> None:
-        """Serve the account whose secret is a lasting token, which `client id:client secret` may be for whoever has no app."""
+        """Serve the account whose secret is a lasting token, or `client id:client secret`."""
         self.account = account
         self.granted: dict[str, int] = {}
 

@@ -29,6 +29,7 @@ COST = 1
 COMPARES = False
 PAUSES = False
 MOST: int | None = None
+BELOW_ZERO = False
 APPLIES_MS = 60_000
 """Most patches show within a minute, some take several (selling-partner-api-docs#2167); a read-back is cheap."""
 BULK: Bulk | None = Bulk(least=amazon_feed.LEAST, most=amazon_feed.MOST, bucket=DOCUMENT, tell=amazon_feed.tell)

@@ -54,6 +54,7 @@ COST = 1
 COMPARES = False
 PAUSES = False
 MOST: int | None = None
+BELOW_ZERO = False
 APPLIES_MS = 0
 BULK: Bulk | None = None
 SECRETS = (TOKEN,)

@@ -62,6 +62,7 @@ COMPARES = False
 """The call itself reads and compares before it writes, so nothing is read before it."""
 PAUSES = False
 MOST = etsy_inventory.MOST
+BELOW_ZERO = False
 APPLIES_MS = 0
 BULK: Bulk | None = None
 SECRETS = ("API_KEY", "SHARED_SECRET", TOKEN)

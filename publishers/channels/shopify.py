@@ -28,6 +28,7 @@ COST = shopify_graphql.COST
 COMPARES = True
 PAUSES = True
 MOST: int | None = 1_000_000_000
+BELOW_ZERO = True
 APPLIES_MS = 0
 BULK: Bulk | None = None
 SECRETS = (TOKEN,)

@@ -35,6 +35,7 @@ COST = 1
 COMPARES = False
 PAUSES = True
 MOST: int | None = None
+BELOW_ZERO = True
 APPLIES_MS = 0
 BULK: Bulk | None = None
 SECRETS = ("CONSUMER_KEY", "CONSUMER_SECRET")

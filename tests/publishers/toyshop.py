@@ -44,6 +44,7 @@ class Toy:
     COST: int = 1
     COMPARES: bool = False
     MOST: int | None = None
+    BELOW_ZERO: bool = True
     BULK: Bulk | None = None
     SECRETS: tuple[str, ...] = ()
 

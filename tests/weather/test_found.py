@@ -274,3 +274,11 @@ def test_a_listing_that_comes_back_to_its_sku_is_told_again(kind: str) -> None:
     pair.map(None, 1)
     pair.work()
     assert pair.shows() == 3
+
+
+@pytest.mark.parametrize("kind", [*SHOPS])
+def test_no_listing_is_believed_below_what_its_channel_can_show(kind: str) -> None:
+    """More was sold than we believed it to show: what cannot be shown is not expected, and was told (Etsy: -3)."""
+    pair = Pair(kind)
+    pair.sold(5)
+    assert pair.controller.book.expected("A", ONE) == (-2 if kind in ("shopify", "woocommerce") else 0)
