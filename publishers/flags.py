@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from publishers import ladder
+from publishers.book import Book
 from publishers.tasks import Tasks
 from schemas.channel_records import ChannelLevel, Listing
 from schemas.words import Status
@@ -36,6 +37,14 @@ def note_moved(tasks: Tasks, skus: Iterable[str]) -> None:
             tasks.store(ladder.summed(replace(old, listings=left)))
             tasks.store(replace(own, listings={**own.listings, name: shown}))
             tasks.book.unknown.add((sku, name))
+
+
+def undo_of(book: Book, listing: Listing) -> str | None:
+    """Return how the pause of a listing is undone; of a serial group, whichever of its SKUs' records says it."""
+    if not book.kind.SERIAL:
+        return book.shown(listing.sku, listing.listing_id).undo
+    undos = (book.shown(sku, name).undo for name, sku in book.siblings(listing).items())
+    return next((undo for undo in undos if undo), None)
 
 
 def undone(tasks: Tasks, listing: Listing) -> None:

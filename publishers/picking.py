@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from publishers.flags import undo_of
 from publishers.push import Answer, Row, Split, Stale
 from publishers.tasks import Tasks
 from publishers.urgency import HOT
@@ -100,10 +101,7 @@ class Picker:
         """
         if not self.setup.kind.SERIAL:
             return rows
-        book = self.tasks.book
-        undo = next(
-            (u for name, sku in book.siblings(rows[0].listing).items() if (u := book.shown(sku, name).undo)), None
-        )
+        undo = undo_of(self.tasks.book, rows[0].listing)
         undo = undo or (PERHAPS if any(row.unanswered == 0 for row in rows) else None)
         return tuple(replace(row, undo=undo) for row in rows)
 

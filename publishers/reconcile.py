@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from publishers.confirm import Agenda
 from publishers.findings import Ask, Run, refusal
+from publishers.flags import undo_of
 from publishers.inspection import Inspection
 from publishers.kind import Conversation, Sweep, Swept
 from publishers.push import Answer, Rejected, Row, Shows
@@ -140,8 +141,14 @@ class Reconciler:
 
     def _row(self, listing: Listing) -> Row:
         level, expected = self.book.levels.get(listing.sku), self.book.expected(listing.sku, listing.listing_id)
-        version = level.version if level else 0
-        return Row(sku=listing.sku, listing=listing, quantity=expected or 0, version=version, expected=expected)
+        return Row(
+            sku=listing.sku,
+            listing=listing,
+            quantity=expected or 0,
+            version=level.version if level else 0,
+            expected=expected,
+            undo=undo_of(self.book, listing),
+        )
 
     def _forget(self, place: Place) -> None:
         self.inspection.cases.pop(place, None)

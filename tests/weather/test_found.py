@@ -282,3 +282,16 @@ def test_no_listing_is_believed_below_what_its_channel_can_show(kind: str) -> No
     pair = Pair(kind)
     pair.sold(5)
     assert pair.controller.book.expected("A", ONE) == (-2 if kind in ("shopify", "woocommerce") else 0)
+
+
+def test_a_listing_that_we_switched_off_is_not_taken_for_on_sale_when_it_is_looked_at() -> None:
+    """Etsy keeps its last number: with just so many units come in, a look before the call made it in step for good."""
+    pair = Pair("etsy")
+    pair.level("A", 0)
+    pair.work()
+    assert pair.shows() == 0
+    pair.level("A", 3)
+    pair.controller.reconciler.inspection.agenda.put(("A", ONE), pair.now + 5_200)
+    pair.meet("unsent", "unsent")
+    pair.work(120_000)
+    assert pair.shows() == 3
