@@ -84,7 +84,7 @@ def off_by_us(rows: Sequence[Row]) -> bool:
 
 
 def _left_over(found: Inventory) -> dict[int, int]:
-    """Return 0 for all of a listing that we switched off because it had nothing left: its last numbers still stand."""
+    """Return 0 for all of a listing that had nothing left to sell when it is put on sale: old numbers still stand."""
     return {at: 0 for at, product in enumerate(found.products) if product.quantity and product.enabled}
 
 
@@ -92,7 +92,8 @@ def _not_on_sale(found: Inventory, aims: "_Aims", *, renew: bool) -> Plan:
     """Return what becomes of a listing that is neither on sale nor switched off: it shows 0, whatever its numbers."""
     if renew and found.state == SOLD_OUT and any(aims.numbers.values()) and found.sells(aims.numbers):
         aims.level()
-        return replace(aims.plan(aims.numbers, state=ACTIVE), numbers=aims.numbers, state_first=True)
+        numbers = {**_left_over(found), **aims.numbers}
+        return replace(aims.plan(aims.numbers, state=ACTIVE), numbers=numbers, state_first=True)
     aims.refuse(WHY.get(found.state, f"the listing is {found.state[:40]!r} at Etsy: it is not on sale"))
     return aims.plan({})
 

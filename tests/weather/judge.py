@@ -125,7 +125,9 @@ class Watch:
         world.shop.due(world.clock.now)
         for name, listing in world.mapping.items():
             want, _ = wanted(world, listing)
-            if want is not None and name in world.shop.numbers and world.shop.shows(name) > want:
+            if want is None or name not in world.shop.numbers or _discarded(world, listing.sku):
+                self.since.pop(name, None)
+            elif world.shop.shows(name) > want:
                 for_ms = world.clock.now - self.since.setdefault(name, world.clock.now)
                 self.worst[name] = max(self.worst.get(name, 0), for_ms)
             else:

@@ -89,6 +89,17 @@ def test_every_conversation_has_its_calls_and_verdicts(path: Path, judges: Judge
     judges(kind, rows, path)
 
 
+def test_a_renewed_listing_sells_only_what_it_is_told() -> None:
+    """A number that still stands at another product of a listing that had sold out was nobody's to buy."""
+    renews = Account(alias="1", renew_sold_out=True)
+    switched = Response(status=200, body=orjson.dumps({"listing_id": 900, "state": "active"}), at=1_000)
+    answers = seen([shown(0, 0), shown(1, 1)], state="sold_out"), switched, seen([shown(0, 5), shown(1, 0)])
+    made, _ = ended(kind.tell(rows(1), renews, "r1"), *answers)
+    written = orjson.loads(made[-1].body)["products"]
+    assert [request.method for request in made] == ["GET", "PATCH", "PUT"]
+    assert [product["offerings"][0]["quantity"] for product in written] == [5, 0]
+
+
 @pytest.mark.parametrize("allowed", [True, False])
 def test_whether_a_renewals_fee_is_allowed_is_the_channels_setting(*, allowed: bool) -> None:
     """The configuration's word reaches the conversations."""
