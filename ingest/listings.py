@@ -13,6 +13,7 @@ from schemas.config import Config
 from schemas.ids import listing_key
 from schemas.shapes import WireError
 from schemas.topics import LISTING
+from schemas.variations import ONLY
 
 LOG = logging.getLogger(__name__)
 BATCH = 500
@@ -27,8 +28,9 @@ class Listings(Follower):
     order, so each partition's is kept by itself and an end counts for its own partition only.  While two stand, the
     one that came last is in force.
 
-    A listing with a `variation` is found by `listing/variation` too: it may have got its own id when its channel had
-    another name for it, and an order's line names it as it is called now.
+    A listing is found by `listing/variation` too, and one without a variation as the only product of its channel's
+    listing: it may have got its own id when its channel had another name for it, and an order's line names it as it is
+    called now.  What several are called finds none of them.
 
     Plain dicts, read by the event loop and written by the thread: each access is one step of the interpreter, the
     inner ones are replaced and never changed, and a reader needs no more than one listing.
@@ -40,13 +42,17 @@ class Listings(Follower):
         self.changes = 0
         self._config = config
         self._table: dict[bytes, dict[int, Listing]] = {}
-        self._names: dict[bytes, bytes] = {}
+        self._names: dict[bytes, frozenset[bytes]] = {}
 
     def find(self, channel: str, listing_id: str) -> Listing | None:
         """Return a listing by its id, or by what else it is called; None where there is none."""
         key = listing_key(channel, listing_id)
-        places = self._table.get(key) or self._table.get(self._names.get(key, b""))
+        places = self._table.get(key) or self._table.get(self._called(key))
         return [*places.values()][-1] if places else None
+
+    def _called(self, name: bytes) -> bytes:
+        keys = self._names.get(name, frozenset())
+        return next(iter(keys)) if len(keys) == 1 else b""
 
     def _run(self) -> None:
         partitions = range(self._config.kafka.partitions)
@@ -89,13 +95,18 @@ class Listings(Follower):
         self.changes += 1
 
     def _rename(self, key: bytes, before: Mapping[int, Listing], after: Mapping[int, Listing]) -> None:
-        was, now = ({_name(one) for one in places.values()} - {None, key} for places in (before, after))
+        was, now = (
+            {name for one in places.values() if (name := _name(one)) is not None and name != key}
+            for places in (before, after)
+        )
         for name in was - now:
-            if name is not None and self._names.get(name) == key:
+            self._names[name] -= {key}
+            if not self._names[name]:
                 del self._names[name]
-        self._names.update((name, key) for name in now if name is not None)
+        for name in now - was:
+            self._names[name] = self._names.get(name, frozenset()) | {key}
 
 
 def _name(listing: Listing) -> bytes | None:
-    own, variation = listing.ids.get("listing"), listing.ids.get("variation")
-    return listing_key(listing.channel, f"{own}/{variation}") if own and variation else None
+    own, variation = listing.ids.get("listing"), listing.ids.get("variation") or ONLY
+    return listing_key(listing.channel, f"{own}/{variation}") if own else None

@@ -75,6 +75,20 @@ def test_the_end_of_one_of_two_listings_of_a_variation_leaves_the_other() -> Non
     assert getattr(view.find("uk", "900/100=M"), "listing_id", None) == "900/100=M"
 
 
+def test_the_only_product_of_a_listing_is_found_by_that_when_it_was_mapped_by_its_number() -> None:
+    """The channel gives it another number with each update; of several that were mapped so nobody knows which it is."""
+    view = Listings(CONFIG)
+    one, two = (
+        Listing(channel="uk", listing_id=name, sku=name, ids={"listing": "900", "product": name}) for name in ("9", "8")
+    )
+    view.apply(0, KEY, encode(one))
+    assert (view.find("uk", "900/-"), view.find("uk", "900/100=M")) == (one, None)
+    view.apply(0, listing_key("uk", "8"), encode(two))
+    assert (view.find("uk", "900/-"), view.find("uk", "9"), view.find("uk", "8")) == (None, one, two)
+    view.apply(0, KEY, None)
+    assert view.find("uk", "900/-") == two
+
+
 def test_a_listing_that_moved_to_another_partition_outlives_its_old_place() -> None:
     """Its new SKU stands in partition 2; the end in partition 1 may be read before that record or after it."""
     old, new = (encode(Listing(channel="uk", listing_id="9", sku=sku)) for sku in "AB")
