@@ -175,7 +175,7 @@ def rig_of(running: Any, kind: str) -> Any:
         return running.supervisor.start(name, argv, env=env)
 
     argv = (sys.executable, "-m", "compose.fakes", "--kind", kind, "--name", "shop")
-    fake = service(f"fake-{kind}", *argv, env={**ENV, "FAKE_TOKEN": TOKENS[kind]})
+    fake = service(f"fake-{kind}", *argv, env={**ENV, "FAKE_WEBHOOK_SECRET": "hush", "FAKE_TOKEN": TOKENS[kind]})
     channel = {
         "name": "shop",
         "kind": kind,
