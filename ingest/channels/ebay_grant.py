@@ -16,8 +16,6 @@ from ingest.poll.kind import Answer, Denied, Later, Request, Token, refusal
 from schemas.settings import Channel
 
 PATH = "/identity/v1/oauth2/token"
-LIFE_MAX_S = 86_400
-"""A longer life is not believed."""
 REFUSED = frozenset({"invalid_grant", "invalid_client", "unauthorized_client", "invalid_scope"})
 """OAuth's words (RFC 6749, 5.2) for credentials that no second try makes better."""
 
@@ -47,7 +45,7 @@ class EbayGrant:
         if refused is not None:
             return refused
         value, life_s = told.get("access_token"), told.get("expires_in")
-        if not isinstance(value, str) or not value or type(life_s) is not int or not 0 < life_s <= LIFE_MAX_S:
+        if not isinstance(value, str) or not value or type(life_s) is not int or not 0 < life_s <= oauth.LIFE_MAX_S:
             return Later(why="the answer holds no access token")
         return Token(value=value, lasts_ms=life_s * 1_000)
 

@@ -6,6 +6,7 @@ as in RFC 6749.  A refresh token is good for 90 days; a changed password ends th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ingest import fields
 from ingest.channels import oauth
@@ -15,8 +16,6 @@ from schemas.settings import Channel
 
 SECRETS = ("API_KEY", "REFRESH_TOKEN")
 PATH = "/v3/public/oauth/token"
-LIFE_MAX_S = 86_400
-"""A longer life is not believed."""
 
 
 def request(channel: Channel, secrets: Sequence[str]) -> Request:
@@ -31,11 +30,10 @@ def read(answer: Answer) -> Token | Later | Denied:
     granted = oauth.granted(answer, "Etsy grants no access token: the keystring or the refresh token is refused")
     if isinstance(granted, Later | Denied):
         return granted
+    token = oauth.token(granted)
+    if isinstance(token, Later):
+        return token
     try:
-        value, life_s = fields.text(granted, "access_token"), fields.integer(granted, "expires_in")
-        successor = fields.text(granted, "refresh_token")
+        return replace(token, successor=fields.text(granted, "refresh_token"))
     except NotUnderstood as error:
         return Later(why=f"the answer holds no access token: {error}")
-    if not value or not 0 < life_s <= LIFE_MAX_S:
-        return Later(why="the answer holds no access token")
-    return Token(value=value, lasts_ms=life_s * 1_000, successor=successor)

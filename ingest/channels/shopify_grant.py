@@ -8,16 +8,12 @@ for ever and are configured as they are.
 
 from collections.abc import Sequence
 
-from ingest import fields
 from ingest.channels import oauth
 from ingest.poll.kind import Answer, Denied, Later, Request, Token
-from ingest.webhook import NotUnderstood
 from schemas.settings import Channel
 
 SECRETS = ("CLIENT_ID", "CLIENT_SECRET")
 PATH = "/admin/oauth/access_token"
-LIFE_MAX_S = 86_400
-"""A longer life is not believed."""
 
 
 def request(channel: Channel, secrets: Sequence[str]) -> Request:
@@ -30,12 +26,4 @@ def request(channel: Channel, secrets: Sequence[str]) -> Request:
 def read(answer: Answer) -> Token | Later | Denied:
     """Return what the answer means; a 400 says that the client is none of this shop's, or its secret no good."""
     granted = oauth.granted(answer, "Shopify grants no access token: the client or its secret is refused")
-    if isinstance(granted, Later | Denied):
-        return granted
-    try:
-        value, life_s = fields.text(granted, "access_token"), fields.integer(granted, "expires_in")
-    except NotUnderstood as error:
-        return Later(why=f"the answer holds no access token: {error}")
-    if not value or not 0 < life_s <= LIFE_MAX_S:
-        return Later(why="the answer holds no access token")
-    return Token(value=value, lasts_ms=life_s * 1_000)
+    return granted if isinstance(granted, Later | Denied) else oauth.token(granted)
